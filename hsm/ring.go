@@ -1,0 +1,82 @@
+package hsm
+
+import "sync"
+
+// chunkLen is how many values a ring takes before its writer needs the lock.
+const chunkLen = 64
+
+// ring keeps the last values that one goroutine wrote, for any goroutine to
+// read. A write is a plain store: values live in chunks, a reader only looks at
+// values that were published with an atomic store by the Log, and the writer
+// takes the lock only to begin a new chunk, since that is where it may
+// overwrite what a reader looks at.
+type ring[T any] struct {
+	chunk []T // the writer's: where it writes now
+	n     int // the writer's: how many of chunk are written
+
+	mu     *sync.Mutex // guards chunks, turns and first
+	chunks [][]T       // chunk number i is at i % cap(chunks)
+	turns  uint64      // chunks begun
+	first  uint64      // the oldest value to show; moved by clear
+}
+
+func (r *ring[T]) init(size int, mu *sync.Mutex) {
+	// One chunk more than needed, since the newest is only partly filled.
+	r.chunks = make([][]T, 0, (size+chunkLen-1)/chunkLen+1)
+	r.mu = mu
+}
+
+// next returns the place for the next value. What stood there before is not
+// cleared.
+func (r *ring[T]) next() *T {
+	if r.n == len(r.chunk) {
+		r.turn()
+	}
+	p := &r.chunk[r.n]
+	r.n++
+	return p
+}
+
+func (r *ring[T]) turn() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.chunks) < cap(r.chunks) {
+		r.chunks = append(r.chunks, make([]T, chunkLen))
+	}
+	r.chunk, r.n = r.chunks[r.turns%uint64(cap(r.chunks))], 0
+	r.turns++
+}
+
+// written is the number of values the writer has written so far. Only the
+// writer may ask; it publishes the lower half of it.
+func (r *ring[T]) written() uint64 {
+	if r.turns == 0 {
+		return 0
+	}
+	return (r.turns-1)*chunkLen + uint64(r.n)
+}
+
+// total makes the whole number again of the published lower half. The writer
+// has begun turns chunks, so it has written that many chunks full, more or less
+// one step. The caller holds mu.
+func (r *ring[T]) total(published uint32) uint64 {
+	base := r.turns * chunkLen
+	return base + uint64(int64(int32(published-uint32(base))))
+}
+
+// snapshot appends the published values to dst, oldest first, at most the newest most of
+// them. The caller holds mu.
+func (r *ring[T]) snapshot(dst []T, published uint32, most int) []T {
+	end := r.total(published)
+	begin := r.first
+	if kept := uint64(cap(r.chunks)) * chunkLen; r.turns*chunkLen > kept {
+		begin = max(begin, r.turns*chunkLen-kept)
+	}
+	if end > uint64(most) {
+		begin = max(begin, end-uint64(most))
+	}
+	for i := begin; i < end; i++ {
+		dst = append(dst, r.chunks[i/chunkLen%uint64(cap(r.chunks))][i%chunkLen])
+	}
+	return dst
+}

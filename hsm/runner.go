@@ -1,0 +1,42 @@
+package hsm
+
+// Runner is a machine with a queue, run by whoever calls Next or Run: the way
+// to use or test a chart without a goroutine. It belongs to one goroutine.
+type Runner[C any] struct {
+	*Machine[C]
+	*Queue
+}
+
+// NewRunner joins the machine with the queue that its handlers post to, and
+// with a log as c says. c.Depths is set by NewRunner.
+func NewRunner[C any](m *Machine[C], q *Queue, c LogConfig) *Runner[C] {
+	if c.Spy > 0 || c.Trace > 0 {
+		c.Depths = func() (int, int) { return q.waiting.Len(), q.deferred.Len() }
+		m.SetLog(NewLog(c))
+	}
+	q.log = m.log
+	q.inStep = func() bool { return m.phase == busy }
+	return &Runner[C]{Machine: m, Queue: q}
+}
+
+// Next runs one step with the event in front, and reports whether one waited.
+func (r *Runner[C]) Next() (bool, error) {
+	if r.phase != ready {
+		return false, r.Dispatch(Event{})
+	}
+	if r.waiting.Len() == 0 {
+		return false, nil
+	}
+	return true, r.Dispatch(r.waiting.PopFront())
+}
+
+// Run runs steps until no event waits, those included that handlers post
+// meanwhile. It stops early at the first error.
+func (r *Runner[C]) Run() error {
+	for {
+		more, err := r.Next()
+		if !more || err != nil {
+			return err
+		}
+	}
+}
