@@ -29,6 +29,9 @@ func (d *Deque[T]) PushFront(x T) {
 // Front returns the first item of a deque that is not empty.
 func (d *Deque[T]) Front() T { return d.items[d.head] }
 
+// Back returns the last item of a deque that is not empty.
+func (d *Deque[T]) Back() T { return d.items[(d.head+d.n-1)&(len(d.items)-1)] }
+
 // PopFront removes and returns the first item of a deque that is not empty.
 func (d *Deque[T]) PopFront() T {
 	var zero T

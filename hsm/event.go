@@ -108,3 +108,12 @@ func (s Status) String() string {
 	}
 	return fmt.Sprintf("Status(%d)", int(s))
 }
+
+// CheckPost reports why an event cannot be posted: it has no signal
+// (ErrNoSignal), or one that only a machine sends (ErrInnerSignal).
+func CheckPost(e Event) error {
+	if e.Signal == (Signal{}) || e.Signal.IsInner() {
+		return e.Signal.check()
+	}
+	return nil
+}

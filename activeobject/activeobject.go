@@ -1,0 +1,189 @@
+package activeobject
+
+import (
+	"math/rand/v2"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/statemesh/statemesh/hsm"
+	"github.com/statemesh/statemesh/instrument"
+)
+
+// Machine is what an object runs: a *hsm.Machine of any chart.
+type Machine interface {
+	StartFrom(hsm.State, hsm.Origin) error
+	DispatchFrom(hsm.Event, hsm.Origin) error
+	Reset()
+	State() hsm.State
+	In(hsm.State) bool
+	Child(hsm.State) (hsm.State, bool)
+	Tree() *hsm.Tree
+	SetLog(*hsm.Log)
+}
+
+// Config has what one may want otherwise of an object. The zero value is good.
+type Config struct {
+	// QueueSize is how many events may wait, and how many may be deferred; 0
+	// means hsm.DefaultQueueSize. Memory is taken as the queue fills.
+	QueueSize int
+	// Overflow says what a full queue does; by default it rejects.
+	Overflow hsm.Overflow
+	// Fabric carries what the object publishes; nil means DefaultFabric.
+	Fabric *Fabric
+	// Instrument says what is recorded; by default nothing, at no cost.
+	Instrument instrument.Config
+	// Causes records for every transition which event caused it. A post made
+	// while a step runs then costs some microseconds, to find out who posts.
+	Causes bool
+	// Node goes into the trace: the process on the mesh.
+	Node string
+	// OnFailure, if set, is called when the object stopped by itself, after
+	// Done was closed, on the goroutine that ran the object. It may start the
+	// object again.
+	OnFailure func(*ActiveObject, *Failure)
+}
+
+// ActiveObject is a machine that runs on its own goroutine. Create it with New;
+// it must not be copied. Unless a method says otherwise, any goroutine may call
+// it, the object's own handlers too, and it does not block.
+type ActiveObject struct {
+	name     string
+	machine  Machine
+	config   Config
+	size     int
+	fabric   *Fabric
+	recorder *instrument.Recorder
+	spying   bool
+	watching bool      // needs to know whether a post comes from the step that runs
+	base     time.Time // what times of timers count from
+
+	mu    sync.Mutex // guards all down to the next empty line
+	wake  sync.Cond
+	phase phase
+	queue hsm.Deque[item] // what was posted since the goroutine last took the queue
+	front hsm.Deque[item] // what was posted lifo: comes before taken
+	dead  int             // items of cancelled timers that still stand somewhere
+	// prioritized counts the published events in queue. While there are any, the
+	// goroutine takes its events one at a time.
+	prioritized int
+	parked      bool   // the goroutine waits for wake
+	ids         uint64 // of the last event that got one
+	stats       Stats
+	late        []hsm.Record // for the spy, from others than the object's goroutine
+	timers
+	failure *Failure
+	done    chan struct{} // closed by the goroutine when it ends
+
+	urgent atomic.Bool  // the goroutine must look under the lock before its next step
+	left   atomic.Int64 // how many of taken are left
+	inStep atomic.Bool  // kept only when watching
+
+	// What follows belongs to the object's goroutine.
+	taken     hsm.Deque[item]
+	deferred  hsm.Deque[item]
+	current   item
+	starting  bool
+	goroutine string // its id, kept only when watching
+}
+
+// item is an event that waits.
+type item struct {
+	event    hsm.Event
+	origin   hsm.Origin
+	timer    TimerID // 0, or the timer that posted it
+	priority int     // 0, or that of a published event
+}
+
+type phase uint8
+
+const (
+	fresh    phase = iota // never started; takes events already
+	running               // takes and handles events
+	draining              // handles what waits, takes no more
+	stopping              // ends after the step that runs
+	stopped               // the goroutine has ended
+)
+
+// Stats counts what did not become a step, since the object was made.
+type Stats struct {
+	Waiting   int    // events that wait now
+	Rejected  uint64 // events that a full queue refused
+	Dropped   uint64 // events that a full queue gave up for others
+	Discarded uint64 // events that waited, or were deferred, when the object stopped
+	Missed    uint64 // posts of periodic timers that came too late to be made
+}
+
+// New returns an object that has not been started. The machine must not be used
+// by anybody else from then on.
+func New(name string, m Machine, c Config) *ActiveObject {
+	o := &ActiveObject{name: name, machine: m, config: c, size: c.QueueSize, fabric: c.Fabric, base: time.Now(), ids: rand.Uint64()}
+	o.wake.L = &o.mu
+	if o.size <= 0 {
+		o.size = hsm.DefaultQueueSize
+	}
+	if o.fabric == nil {
+		o.fabric = DefaultFabric
+	}
+	if c.Instrument.Trace || c.Instrument.Spy {
+		o.recorder = instrument.NewRecorder(instrument.Source{Name: name, Node: c.Node, Tree: m.Tree()}, c.Instrument, o.depths)
+		m.SetLog(o.recorder.Log())
+	}
+	o.spying = c.Instrument.Spy
+	o.watching = o.spying || c.Causes
+	return o
+}
+
+// Name returns the name that the object was made with.
+func (o *ActiveObject) Name() string { return o.name }
+
+// Tree returns the shape of the object's chart.
+func (o *ActiveObject) Tree() *hsm.Tree { return o.machine.Tree() }
+
+// State returns the current leaf. Only the object's handlers may call it, or
+// anybody while the object is not running.
+func (o *ActiveObject) State() hsm.State { return o.machine.State() }
+
+// In reports whether the object is in s. Who may call it is as for State.
+func (o *ActiveObject) In(s hsm.State) bool { return o.machine.In(s) }
+
+// Child is hsm.Machine.Child. Who may call it is as for State.
+func (o *ActiveObject) Child(s hsm.State) (hsm.State, bool) { return o.machine.Child(s) }
+
+// Recorder returns what the object records, nil if it was not asked to.
+func (o *ActiveObject) Recorder() *instrument.Recorder { return o.recorder }
+
+// Scribble writes a line of text into the spy. Only the object's handlers may
+// call it. Without a spy it does nothing.
+func (o *ActiveObject) Scribble(text string) {
+	if o.spying {
+		o.recorder.Log().Add(hsm.Record{Kind: hsm.KindScribble, Signal: hsm.Intern(text)})
+	}
+}
+
+// Stats returns the counts so far.
+func (o *ActiveObject) Stats() Stats {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.stats
+	s.Waiting = o.waiting()
+	return s
+}
+
+// waiting is how many events wait. The caller holds mu.
+func (o *ActiveObject) waiting() int {
+	return o.queue.Len() + o.front.Len() + int(o.left.Load()) - o.dead
+}
+
+// depths is asked at the end of every spied step.
+func (o *ActiveObject) depths() (queued, deferred int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waiting(), o.deferred.Len()
+}
+
+// own reports whether the caller is a handler of the object, and not somebody
+// else while a step runs. It is exact only when watching.
+func (o *ActiveObject) own() bool {
+	return o.watching && o.inStep.Load() && o.goroutine == goroutineID()
+}

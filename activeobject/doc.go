@@ -1,0 +1,25 @@
+// Package activeobject runs a statechart on a goroutine of its own, fed by a
+// queue: Samek's active object.
+//
+//   - An [ActiveObject] is a machine with its goroutine, its queue, its deferred
+//     events and its timers.
+//   - A [Timing] makes a post wait, and repeat.
+//   - A [Fabric] carries published events to the objects that subscribed.
+//   - A [Failure] says why an object stopped by itself.
+//
+// A chart's data embeds the object, so that its handlers post, publish and set
+// timers as methods of their own:
+//
+//	type light struct {
+//		*activeobject.ActiveObject
+//		switched int // only the object's own goroutine touches it
+//	}
+//
+//	l := &light{}
+//	l.ActiveObject = activeobject.New("light", hsm.NewMachine(chart, l), activeobject.Config{})
+//	err := l.Start(ctx, off)
+//
+// The object's goroutine takes one event after the other from the queue and
+// runs each step to its end. Waiting for events, it is parked. Timers have no
+// goroutines.
+package activeobject

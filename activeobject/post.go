@@ -1,0 +1,236 @@
+package activeobject
+
+import (
+	"slices"
+	"time"
+
+	"github.com/statemesh/statemesh/hsm"
+)
+
+// Timing makes a post wait, and perhaps repeat. Make one with Once, Times or
+// Every.
+type Timing struct {
+	period time.Duration
+	times  int // 0 is for ever
+	atOnce bool
+	set    bool
+}
+
+// Once posts one time, after d.
+func Once(d time.Duration) Timing { return Timing{period: d, times: 1, set: d > 0} }
+
+// Times posts n times, one every period, first after one period.
+func Times(n int, period time.Duration) Timing {
+	return Timing{period: period, times: n, set: n > 0 && period > 0}
+}
+
+// Every posts every period until it is cancelled, first after one period.
+func Every(period time.Duration) Timing { return Timing{period: period, set: period > 0} }
+
+// AtOnce makes the first post at once instead of after one period.
+func (t Timing) AtOnce() Timing {
+	t.atOnce = true
+	return t
+}
+
+// PostFIFO puts the event behind all that wait, at once or as the timing says.
+// With a timing it returns the id to cancel the posts by. A full queue that
+// rejects gives hsm.ErrQueueFull; when a timer finds the queue full, the post is
+// counted and written to the spy. An object that was stopped gives ErrStopped;
+// before the first start events wait, and timers run.
+//
+// The posts of a periodic timer stay in step with the moment it was armed. One
+// that is late by more than a period is made once, and the rest are counted as
+// missed.
+func (o *ActiveObject) PostFIFO(e hsm.Event, when ...Timing) (TimerID, error) {
+	return o.post(e, false, when)
+}
+
+// PostLIFO puts the event in front of all that wait, else as PostFIFO.
+func (o *ActiveObject) PostLIFO(e hsm.Event, when ...Timing) (TimerID, error) {
+	return o.post(e, true, when)
+}
+
+// Deliver is PostFIFO for an event that came from elsewhere, such as the
+// network, with the origin that it has there.
+func (o *ActiveObject) Deliver(e hsm.Event, origin hsm.Origin) error {
+	if err := hsm.CheckPost(e); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.put(item{event: e, origin: origin}, false)
+}
+
+func (o *ActiveObject) post(e hsm.Event, lifo bool, when []Timing) (TimerID, error) {
+	if err := hsm.CheckPost(e); err != nil {
+		return 0, err
+	}
+	own := o.own()
+	var cause uint64
+	if own {
+		cause = o.current.origin.ID
+	}
+	if len(when) == 0 {
+		o.mu.Lock()
+		o.ids++
+		err := o.put(item{event: e, origin: hsm.Origin{ID: o.ids, Cause: cause}}, lifo)
+		o.mu.Unlock()
+		o.recordPost(own, lifo, e, err)
+		return 0, err
+	}
+	if len(when) > 1 || !when[0].set {
+		return 0, ErrTiming
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.arm(e, cause, lifo, when[0])
+}
+
+// recordPost writes a post of the step that runs into the spy.
+func (o *ActiveObject) recordPost(own, lifo bool, e hsm.Event, err error) {
+	if !own || err != nil {
+		return
+	}
+	kind := hsm.KindPostFIFO
+	if lifo {
+		kind = hsm.KindPostLIFO
+	}
+	o.recorder.Log().Add(hsm.Record{Kind: kind, Signal: e.Signal})
+}
+
+// put queues an item and wakes the goroutine. The caller holds mu.
+func (o *ActiveObject) put(it item, lifo bool) error {
+	if o.phase >= draining {
+		return ErrStopped
+	}
+	if o.waiting() >= o.size {
+		if o.config.Overflow == hsm.Reject {
+			return o.reject(it.event)
+		}
+		o.makeRoom(lifo)
+	}
+	switch {
+	case lifo:
+		o.front.PushFront(it)
+		o.urgent.Store(true)
+	case it.priority > 0:
+		o.prioritized++
+		o.putInOrder(it)
+	default:
+		o.queue.PushBack(it)
+	}
+	if o.parked {
+		o.wake.Signal()
+	}
+	return nil
+}
+
+// putInOrder puts a published event before those of lesser urgency at the end
+// of the queue.
+func (o *ActiveObject) putInOrder(it item) {
+	var behind []item
+	for o.queue.Len() > 0 && o.queue.Back().priority > it.priority {
+		behind = append(behind, o.queue.PopBack())
+	}
+	o.queue.PushBack(it)
+	for _, b := range slices.Backward(behind) {
+		o.queue.PushBack(b)
+	}
+}
+
+// makeRoom drops what a full queue of the Drop kind gives up: a fifo post the
+// front event, a lifo post the back one. Such an object takes its events one at
+// a time, so that all of them stand here.
+func (o *ActiveObject) makeRoom(lifo bool) {
+	o.stats.Dropped++
+	for dropped := false; !dropped; {
+		from := &o.queue
+		if o.queue.Len() == 0 || !lifo && o.front.Len() > 0 {
+			from = &o.front
+		}
+		it := from.Front()
+		if lifo {
+			it = from.PopBack()
+		} else {
+			from.PopFront()
+		}
+		if from == &o.queue && it.priority > 0 {
+			o.prioritized--
+		}
+		dropped = o.met(it) // the dead make no room
+	}
+}
+
+// reject counts an event that a full queue refuses. The caller holds mu.
+func (o *ActiveObject) reject(e hsm.Event) error {
+	o.stats.Rejected++
+	if o.spying && len(o.late) < maxLate {
+		o.late = append(o.late, hsm.Record{Kind: hsm.KindRejected, Signal: e.Signal})
+		o.urgent.Store(true)
+	}
+	return &hsm.SignalError{Signal: e.Signal, Err: hsm.ErrQueueFull}
+}
+
+// maxLate bounds the spy lines that wait for the goroutine to write them.
+const maxLate = 64
+
+// Defer puts the event aside until Recall. Only the object's handlers may call
+// it. A full queue does with it what Overflow says.
+func (o *ActiveObject) Defer(e hsm.Event) error {
+	if err := hsm.CheckPost(e); err != nil {
+		return err
+	}
+	it := o.current
+	it.timer = 0
+	if e.Signal != it.event.Signal {
+		o.mu.Lock()
+		o.ids++
+		it.origin = hsm.Origin{ID: o.ids, Cause: it.origin.ID}
+		o.mu.Unlock()
+	}
+	it.event = e
+	if o.deferred.Len() >= o.size {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.config.Overflow == hsm.Reject {
+			return o.reject(e)
+		}
+		o.stats.Dropped++
+		o.deferred.PopFront()
+	}
+	o.deferred.PushBack(it)
+	o.add(hsm.Record{Kind: hsm.KindDefer, Signal: e.Signal})
+	return nil
+}
+
+// Recall moves the oldest deferred event behind all that wait, and reports
+// whether there was one. Only the object's handlers may call it. If the queue is
+// full and rejects, the event stays deferred and the error is hsm.ErrQueueFull.
+func (o *ActiveObject) Recall() (bool, error) {
+	if o.deferred.Len() == 0 {
+		return false, nil
+	}
+	it := o.deferred.Front()
+	o.mu.Lock()
+	err := o.put(it, false)
+	o.mu.Unlock()
+	if err != nil {
+		return true, err
+	}
+	o.deferred.PopFront()
+	o.add(hsm.Record{Kind: hsm.KindRecall, Signal: it.event.Signal})
+	o.add(hsm.Record{Kind: hsm.KindPostFIFO, Signal: it.event.Signal})
+	return true, nil
+}
+
+// Deferred returns how many events are deferred. Only the object's handlers may
+// call it.
+func (o *ActiveObject) Deferred() int { return o.deferred.Len() }
+
+// add writes a record of the step that runs.
+func (o *ActiveObject) add(r hsm.Record) {
+	if o.spying {
+		o.recorder.Log().Add(r)
+	}
+}

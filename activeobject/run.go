@@ -1,0 +1,269 @@
+package activeobject
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/statemesh/statemesh/hsm"
+)
+
+// Start enters the state and follows its initial transitions on the object's
+// goroutine, which then handles events until Stop, Drain or a failure. Start
+// blocks until that first step is done; ctx bounds this wait and nothing else.
+// It returns ErrRunning if the object runs, hsm.ErrUnknown if the chart has no
+// such state, and a *Failure if a handler failed. An object that has stopped
+// may be started again, and begins anew.
+func (o *ActiveObject) Start(ctx context.Context, s hsm.State) error {
+	if !o.machine.Tree().Has(s) {
+		return &hsm.StateError{State: s, Detail: "cannot start in it", Err: hsm.ErrUnknown}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	if o.phase != fresh && o.phase != stopped {
+		o.mu.Unlock()
+		return ErrRunning
+	}
+	o.phase, o.failure, o.done = running, nil, make(chan struct{})
+	o.mu.Unlock()
+	started := make(chan error, 1)
+	go o.run(s, started)
+	select {
+	case err := <-started:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Stop ends the object after the step that runs: its timers are cancelled, what
+// waits or is deferred is discarded and counted, its subscriptions end, and
+// posts give ErrStopped from then on. It blocks until the goroutine has ended,
+// or returns ctx.Err() when ctx ends first; the object ends all the same as soon
+// as its handler returns. Called from a handler, of this or of another object,
+// it does not wait. On an object that does not run it does nothing.
+func (o *ActiveObject) Stop(ctx context.Context) error { return o.stop(ctx, stopping) }
+
+// Drain is Stop, but for the events that wait: they are handled first. What
+// their handlers post is refused with ErrStopped, so that this ends; when ctx
+// ends first, Drain becomes Stop.
+func (o *ActiveObject) Drain(ctx context.Context) error {
+	err := o.stop(ctx, draining)
+	if err != nil {
+		o.ask(stopping)
+	}
+	return err
+}
+
+func (o *ActiveObject) stop(ctx context.Context, how phase) error {
+	done := o.ask(how)
+	if done == nil || insideHandler() {
+		return nil
+	}
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ask tells the goroutine to end, and returns what it closes then, nil if it
+// does not run.
+func (o *ActiveObject) ask(how phase) <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.phase == fresh || o.phase == stopped {
+		return nil
+	}
+	if how > o.phase {
+		o.phase = how
+		o.clearTimers()
+		o.urgent.Store(true)
+		o.wake.Signal()
+	}
+	return o.done
+}
+
+// Done returns a channel that is closed when the object has stopped, nil before
+// the first start. Each start makes a new one.
+func (o *ActiveObject) Done() <-chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.done
+}
+
+// Err returns the *Failure that stopped the object, nil if it runs, was stopped
+// from outside or never started.
+func (o *ActiveObject) Err() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.failure == nil {
+		return nil
+	}
+	return o.failure
+}
+
+// run is the object's goroutine. It is ended by Stop, Drain or a failure.
+func (o *ActiveObject) run(s hsm.State, started chan<- error) {
+	returned := false
+	var failure *Failure
+	defer func() {
+		if !returned {
+			failure = o.caught(recover())
+		}
+		starting := o.starting // after end, another start may be on its way
+		o.end(failure)
+		if failure == nil {
+			return
+		}
+		if starting {
+			started <- failure
+		}
+		if o.config.OnFailure != nil {
+			o.config.OnFailure(o, failure)
+		}
+	}()
+	if o.watching {
+		o.goroutine = goroutineID()
+	}
+	o.machine.Reset()
+	o.starting = true
+	o.mu.Lock()
+	o.ids++
+	o.current = item{origin: hsm.Origin{ID: o.ids}}
+	o.mu.Unlock()
+	for ok := true; ok; ok = o.next() {
+		if failure = o.judge(o.step(s)); failure != nil {
+			break
+		}
+		if o.starting {
+			o.starting = false
+			started <- nil
+		}
+	}
+	returned = true
+}
+
+// step runs the current item to completion.
+func (o *ActiveObject) step(s hsm.State) error {
+	if o.watching {
+		o.inStep.Store(true)
+		defer o.inStep.Store(false)
+	}
+	if o.starting {
+		return o.machine.StartFrom(s, o.current.origin)
+	}
+	return o.machine.DispatchFrom(o.current.event, o.current.origin)
+}
+
+// judge makes a failure of what a step returned, nil of nothing.
+func (o *ActiveObject) judge(err error) *Failure {
+	if err == nil {
+		return nil
+	}
+	f := &Failure{Object: o.name, State: o.machine.Tree().Name(o.machine.State()), Event: o.current.event, Err: err}
+	var handler *hsm.HandlerError
+	if errors.As(err, &handler) {
+		f.State = handler.State
+	}
+	return f
+}
+
+// caught makes a failure of a panic, or of the end of the goroutine if there
+// was none.
+func (o *ActiveObject) caught(value any) *Failure {
+	f := o.judge(ErrExited)
+	f.Value, f.Stack = value, string(debug.Stack())
+	if value != nil {
+		f.Err = ErrPanic
+	}
+	return f
+}
+
+// next makes the item to handle the current one, and waits for it. It returns
+// false when the object is to end.
+func (o *ActiveObject) next() bool {
+	if !o.urgent.Load() && o.taken.Len() > 0 && o.taken.Front().timer == 0 {
+		o.current = o.taken.PopFront()
+		o.left.Store(int64(o.taken.Len()))
+		return true
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, r := range o.late {
+		o.recorder.Log().Add(r)
+	}
+	o.late = o.late[:0]
+	for {
+		if o.phase == stopping {
+			return false
+		}
+		from := o.source()
+		if from == nil {
+			if o.phase == draining {
+				return false
+			}
+			o.parked = true
+			o.wake.Wait()
+			o.parked = false
+			continue
+		}
+		o.current = from.PopFront()
+		o.left.Store(int64(o.taken.Len()))
+		if from == &o.queue && o.current.priority > 0 {
+			o.prioritized--
+		}
+		if o.met(o.current) {
+			o.urgent.Store(o.front.Len() > 0 || o.phase == draining)
+			return true
+		}
+	}
+}
+
+// source returns where the next item stands, nil if none waits. The caller
+// holds mu.
+func (o *ActiveObject) source() *hsm.Deque[item] {
+	switch {
+	case o.front.Len() > 0:
+		return &o.front
+	case o.taken.Len() > 0:
+		return &o.taken
+	case o.queue.Len() == 0:
+		return nil
+	case o.config.Overflow == hsm.Drop || o.prioritized > 0:
+		return &o.queue // others still put things in order there
+	}
+	o.taken, o.queue = o.queue, o.taken
+	return &o.taken
+}
+
+// end leaves the object stopped.
+func (o *ActiveObject) end(failure *Failure) {
+	o.ask(stopping) // from here on it takes no events and no subscriptions
+	o.fabric.forget(o)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.phase, o.failure = stopped, failure
+	o.clearTimers()
+	waiting := o.waiting() + o.deferred.Len()
+	o.stats.Discarded += uint64(waiting)
+	for _, d := range []*hsm.Deque[item]{&o.queue, &o.front, &o.taken, &o.deferred} {
+		*d = hsm.Deque[item]{}
+	}
+	o.dead, o.prioritized, o.late, o.current = 0, 0, nil, item{}
+	o.left.Store(0)
+	o.urgent.Store(false)
+	o.inStep.Store(false)
+	close(o.done)
+}
+
+// String names the object and its chart's state of life, for logs.
+func (o *ActiveObject) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return fmt.Sprintf("%s (%s)", o.name, [...]string{"fresh", "running", "draining", "stopping", "stopped"}[o.phase])
+}

@@ -1,0 +1,244 @@
+package activeobject
+
+import (
+	"time"
+
+	"github.com/statemesh/statemesh/hsm"
+)
+
+// TimerID identifies the posts of one call with a Timing. Zero is none.
+type TimerID uint64
+
+// timers are an object's timed posts: slots that are used again, ordered by due
+// time in a heap, under one runtime timer that is set for the earliest. A slot's
+// id has the number of times the slot was used, so an id of the past means
+// nothing, and nothing is allocated once the slots are there.
+type timers struct {
+	slots []timer
+	free  []uint32 // slots not in use
+	heap  []uint32 // slots with a post to come, the earliest first
+	clock *time.Timer
+	rings int64 // when the clock fires, 0 if it will not; it may be too early
+}
+
+type timer struct {
+	event   hsm.Event
+	cause   uint64
+	due     int64 // since the object's base
+	period  int64
+	left    int // posts to come, -1 for ever
+	use     uint32
+	waiting int32 // posts made and not yet handled
+	at      int32 // index in heap, -1 if not there
+	lifo    bool
+}
+
+func (t *timers) id(slot uint32) TimerID {
+	return TimerID(t.slots[slot].use)<<32 | TimerID(slot) + 1
+}
+
+// find returns the slot that an id names, if it still does.
+func (t *timers) find(id TimerID) (uint32, bool) {
+	slot := uint32(id) - 1
+	if int64(slot) >= int64(len(t.slots)) || t.slots[slot].use != uint32(id>>32) {
+		return 0, false
+	}
+	return slot, true
+}
+
+// CancelEvent cancels the posts of that id, and reports whether any was still
+// to come or to be handled. After it returned, no event of the timer begins to
+// be handled, also none that waited already.
+func (o *ActiveObject) CancelEvent(id TimerID) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	slot, ok := o.find(id)
+	if ok {
+		o.cancel(slot)
+	}
+	return ok
+}
+
+// CancelEvents cancels all timed posts with that signal, as CancelEvent does,
+// and returns how many there were.
+func (o *ActiveObject) CancelEvents(signal hsm.Signal) int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := 0
+	for slot := range o.slots {
+		if t := &o.slots[slot]; t.event.Signal == signal && (t.at >= 0 || t.waiting > 0) {
+			o.cancel(uint32(slot))
+			n++
+		}
+	}
+	return n
+}
+
+// arm sets a timer. The caller holds mu.
+func (o *ActiveObject) arm(e hsm.Event, cause uint64, lifo bool, when Timing) (TimerID, error) {
+	if o.phase >= draining {
+		return 0, ErrStopped
+	}
+	now := int64(time.Since(o.base))
+	slot := o.slot()
+	t := &o.slots[slot]
+	*t = timer{event: e, cause: cause, due: now, period: int64(when.period), left: when.times, use: t.use, at: -1, lifo: lifo}
+	if when.times == 0 {
+		t.left = -1
+	}
+	id := o.id(slot)
+	if when.atOnce {
+		if err := o.expire(slot); err != nil {
+			o.release(slot)
+			return 0, err
+		}
+	}
+	if t.left != 0 {
+		t.due += t.period
+		o.push(slot)
+		o.ring(now)
+	}
+	return id, nil
+}
+
+// slot returns a slot that is not in use.
+func (t *timers) slot() uint32 {
+	if n := len(t.free); n > 0 {
+		slot := t.free[n-1]
+		t.free = t.free[:n-1]
+		return slot
+	}
+	t.slots = append(t.slots, timer{use: 1, at: -1})
+	return uint32(len(t.slots) - 1)
+}
+
+// release gives a slot back; its ids mean nothing from then on.
+func (t *timers) release(slot uint32) {
+	use := t.slots[slot].use + 1
+	t.slots[slot] = timer{use: max(use, 1), at: -1}
+	t.free = append(t.free, slot)
+}
+
+// cancel ends a timer. Its events that wait are dead: they stay where they are,
+// no longer counted, until they are met.
+func (o *ActiveObject) cancel(slot uint32) {
+	t := &o.slots[slot]
+	if t.at >= 0 {
+		o.remove(int(t.at))
+	}
+	o.dead += int(t.waiting)
+	o.release(slot)
+	if o.dead > o.size {
+		o.bury(&o.queue)
+		o.bury(&o.front)
+	}
+}
+
+// bury removes the dead from a queue.
+func (o *ActiveObject) bury(d *hsm.Deque[item]) {
+	for range d.Len() {
+		it := d.PopFront()
+		if _, ok := o.find(it.timer); it.timer != 0 && !ok {
+			o.dead-- // published events have no timer, so prioritized stays
+			continue
+		}
+		d.PushBack(it)
+	}
+}
+
+// expire makes a timer's post. The caller holds mu.
+func (o *ActiveObject) expire(slot uint32) error {
+	t := &o.slots[slot]
+	o.ids++
+	err := o.put(item{event: t.event, origin: hsm.Origin{ID: o.ids, Cause: t.cause}, timer: o.id(slot)}, t.lifo)
+	if err == nil {
+		t.waiting++
+	}
+	if t.left > 0 {
+		t.left--
+	}
+	return err
+}
+
+// met takes note that an item leaves its queue, and reports whether it is alive.
+// The caller holds mu.
+func (o *ActiveObject) met(it item) bool {
+	if it.timer == 0 {
+		return true
+	}
+	slot, ok := o.find(it.timer)
+	if !ok {
+		o.dead--
+		return false
+	}
+	t := &o.slots[slot]
+	t.waiting--
+	if t.left == 0 && t.waiting == 0 {
+		o.release(slot)
+	}
+	return true
+}
+
+// fire runs when the clock says so, on a goroutine of the runtime.
+func (o *ActiveObject) fire() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rings = 0
+	if o.phase >= draining {
+		return
+	}
+	now := int64(time.Since(o.base))
+	for len(o.heap) > 0 && o.slots[o.heap[0]].due <= now {
+		slot := o.heap[0]
+		// A queue that is full has counted the post; the timer goes on.
+		_ = o.expire(slot)
+		t := &o.slots[slot]
+		if t.left == 0 {
+			o.remove(0)
+			if t.waiting == 0 {
+				o.release(slot)
+			}
+			continue
+		}
+		t.due += t.period
+		if t.due <= now {
+			missed := (now-t.due)/t.period + 1
+			o.stats.Missed += uint64(missed)
+			t.due += missed * t.period
+		}
+		o.down(0)
+	}
+	o.ring(now)
+}
+
+// ring sets the clock for the earliest timer, if it would fire too late. The
+// caller holds mu.
+func (o *ActiveObject) ring(now int64) {
+	if len(o.heap) == 0 {
+		return
+	}
+	due := o.slots[o.heap[0]].due
+	if o.rings != 0 && o.rings <= due {
+		return
+	}
+	o.rings = due
+	wait := time.Duration(due - now)
+	if o.clock == nil {
+		o.clock = time.AfterFunc(wait, o.fire)
+	} else {
+		o.clock.Reset(wait)
+	}
+}
+
+// clearTimers ends all timers. The caller holds mu.
+func (o *ActiveObject) clearTimers() {
+	if o.clock != nil {
+		o.clock.Stop()
+	}
+	o.rings = 0
+	for slot := range o.slots {
+		if t := &o.slots[slot]; t.at >= 0 || t.waiting > 0 {
+			o.cancel(uint32(slot))
+		}
+	}
+}

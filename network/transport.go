@@ -1,0 +1,72 @@
+package network
+
+import "context"
+
+// Transport connects a node with brokers. The default one speaks AMQP 0-9-1 to
+// RabbitMQ and to the embedded broker; Memory keeps everything in the process,
+// so that a whole mesh can be tested without a socket and in virtual time.
+type Transport interface {
+	// Dial connects to the broker at that address. It returns when the broker
+	// has accepted the credentials, or with an error that wraps one of
+	// ErrCredentials, ErrNotAMQP, ErrRefused and ErrUnreachable. It blocks no
+	// longer than ctx allows.
+	Dial(ctx context.Context, address Address) (Link, error)
+}
+
+// Link is one connection to a broker, with the topic exchanges of the mesh
+// declared. A node uses one for consuming and, per broker, one for publishing.
+// Its methods may be called from any goroutine.
+type Link interface {
+	// Publish hands one message to the broker. The broker confirms it later,
+	// under a number that counts the calls of Publish from 1. It blocks while the
+	// connection cannot take more, at most the transport's write time-out; after
+	// an error the link is dead.
+	Publish(exchange, key string, body []byte) error
+
+	// Confirmed delivers the numbers of published messages that the broker has
+	// taken, in any order. With several set, all up to the number are meant. The
+	// link closes the channel when it dies. It must be read.
+	Confirmed() <-chan Confirm
+
+	// Consume makes the link receive what is published under the bindings, in a
+	// queue that lives and dies with the link. It is called once. The link
+	// closes the channel when it dies. A slow reader holds the broker back, not
+	// the process.
+	Consume(bindings []Binding) (<-chan Delivery, error)
+
+	// Bind adds a binding to the queue of Consume.
+	Bind(b Binding) error
+
+	// Blocked tells when the broker stops (true) and begins again (false) to
+	// take messages. The link closes the channel when it dies. It must be read.
+	Blocked() <-chan bool
+
+	// Done is closed when the link has died, Err then says why: nil after Close.
+	Done() <-chan struct{}
+	Err() error
+
+	// Close ends the link. It returns within the transport's write time-out.
+	Close() error
+}
+
+// Confirm tells that the broker has taken a message, or all up to one. Refused
+// says that it has not and will not.
+type Confirm struct {
+	Number  uint64
+	Several bool
+	Refused bool
+}
+
+// Binding says which messages of an exchange a queue gets. Key is an AMQP topic
+// pattern: words parted by dots, * for one word, # for any number.
+type Binding struct {
+	Exchange string
+	Key      string
+}
+
+// Delivery is one message that a Link received.
+type Delivery struct {
+	Exchange string
+	Key      string
+	Body     []byte // the reader's own
+}
