@@ -49,7 +49,7 @@ func Compile[C any](specs []Spec[C]) (*Chart[C], error) {
 	if len(specs) < 2 {
 		c.errs = append(c.errs, ErrNoStates)
 	}
-	if len(specs) > 0 && (specs[0].Name != "" || specs[0].Handle != nil) {
+	if len(specs) > 0 && (specs[0].Name != "" || specs[0].Parent != Top || specs[0].Handle != nil || specs[0].Init != Top) {
 		c.fail(Top, ErrTopDeclared, "declared as a state")
 	}
 	c.checkNames()

@@ -71,3 +71,6 @@ func (d *Deque[T]) grow() {
 	}
 	d.items, d.head = items, 0
 }
+
+// At returns item i, counted from the front.
+func (d *Deque[T]) At(i int) *T { return &d.items[(d.head+i)&(len(d.items)-1)] }

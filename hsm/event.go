@@ -2,6 +2,7 @@ package hsm
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
 )
@@ -72,7 +73,7 @@ type Origin struct {
 
 // Status is a handler's answer to an event. The zero Status is not an answer:
 // a handler that returns it gets ErrStatus.
-type Status int
+type Status int64
 
 const (
 	// Super: not mine, ask my superstate.
@@ -81,32 +82,35 @@ const (
 	Handled
 	// Unhandled: mine, but a guard said no; my superstate is asked.
 	Unhandled
-
-	firstTran
 )
+
+// tran is the status of Tran(0). It is far from the others, so that a target
+// that is no state is not taken for one of them.
+const tran Status = 1 << 40
 
 // Tran is the answer for a transition to that state. From a handler of Init
 // the target must be a proper descendant of the handler's state.
-func Tran(target State) Status { return firstTran + Status(target) }
+func Tran(target State) Status { return tran + Status(target) }
 
 // Target returns the target of a transition, and whether s is one.
 func (s Status) Target() (State, bool) {
-	return State(s - firstTran), s >= firstTran
+	return State(s - tran), s >= tran+math.MinInt32 && s <= tran+math.MaxInt32
 }
 
 // String names the answer, a transition with the number of its target.
 func (s Status) String() string {
-	switch {
-	case s == Super:
+	switch s {
+	case Super:
 		return "Super"
-	case s == Handled:
+	case Handled:
 		return "Handled"
-	case s == Unhandled:
+	case Unhandled:
 		return "Unhandled"
-	case s >= firstTran:
-		return fmt.Sprintf("Tran(%d)", int(s-firstTran))
 	}
-	return fmt.Sprintf("Status(%d)", int(s))
+	if target, ok := s.Target(); ok {
+		return fmt.Sprintf("Tran(%d)", target)
+	}
+	return fmt.Sprintf("Status(%d)", int64(s))
 }
 
 // CheckPost reports why an event cannot be posted: it has no signal

@@ -49,8 +49,8 @@ type Log struct {
 // NewLog returns a log for one machine.
 func NewLog(c LogConfig) *Log {
 	l := &Log{spy: c.Spy > 0, trace: c.Trace > 0, live: c.Live, depths: c.Depths}
-	l.records.init(c.Spy, &l.mu)
-	l.transitions.init(c.Trace, &l.mu)
+	l.records.init(max(c.Spy, 0), &l.mu)
+	l.transitions.init(max(c.Trace, 0), &l.mu)
 	return l
 }
 
@@ -106,9 +106,8 @@ func (l *Log) call(s State, signal Signal) uint64 {
 // handled marks the record of a call whose handler did not pass it on. After a
 // step that is longer than the ring the record may be gone.
 func (l *Log) handled(at uint64) {
-	r := &l.records
-	if r.written()-at < uint64(cap(r.chunks)-1)*chunkLen {
-		r.chunks[at/chunkLen%uint64(cap(r.chunks))][at%chunkLen].Handled = true
+	if at >= l.records.oldest() {
+		l.records.at(at).Handled = true
 	}
 }
 
@@ -132,12 +131,8 @@ func (l *Log) end(t *Transition) {
 	l.published.Store(uint64(uint32(l.transitions.written()))<<32 | uint64(uint32(records)))
 	if l.live != nil {
 		l.step = l.step[:0]
-		r := &l.records
-		if kept := uint64(cap(r.chunks)-1) * chunkLen; records-l.from > kept {
-			l.from = records - kept
-		}
-		for i := l.from; i < records; i++ {
-			l.step = append(l.step, r.chunks[i/chunkLen%uint64(cap(r.chunks))][i%chunkLen])
+		for i := max(l.from, l.records.oldest()); i < records; i++ {
+			l.step = append(l.step, *l.records.at(i))
 		}
 		l.live(l.step, t)
 	}

@@ -8,8 +8,12 @@ type Machine[C any] struct {
 	leaf  *state[C]
 	log   *Log
 	phase phase
-	chart *Chart[C]
-	fault *HandlerError // the first mistake a handler made in this step
+	// attention says that the end of a step has more to do than most: there is a
+	// log or a fault, or SetLog was called within the step.
+	attention bool
+	chart     *Chart[C]
+	fault     *HandlerError // the first mistake a handler made in this step
+	next      *Log          // what SetLog said, to take effect after the step
 
 	// What a log needs of the step that runs.
 	signal Signal
@@ -31,9 +35,14 @@ func NewMachine[C any](chart *Chart[C], data C) *Machine[C] {
 	return &Machine[C]{chart: chart, leaf: &chart.states[Top], data: data}
 }
 
-// SetLog makes the machine record what it does in l from its next step on; nil
+// SetLog makes the machine record what it does in l, from its next step on; nil
 // ends that. A log serves one machine.
-func (m *Machine[C]) SetLog(l *Log) { m.log = l }
+func (m *Machine[C]) SetLog(l *Log) {
+	m.next, m.attention = l, true
+	if m.phase != busy {
+		m.log = l
+	}
+}
 
 // Log returns the machine's log, nil if it has none.
 func (m *Machine[C]) Log() *Log { return m.log }
@@ -67,7 +76,7 @@ func (m *Machine[C]) Child(s State) (child State, ok bool) {
 // without exiting anything. It is the way on after a handler panicked, and must
 // not be called from inside a handler.
 func (m *Machine[C]) Reset() {
-	m.phase, m.leaf, m.fault = idle, &m.chart.states[Top], nil
+	m.phase, m.leaf, m.fault, m.log = idle, &m.chart.states[Top], nil, m.next
 }
 
 // Start enters s from the outside and follows its initial transitions. On a
@@ -91,8 +100,7 @@ func (m *Machine[C]) StartFrom(s State, o Origin) error {
 		m.log.Add(Record{Kind: KindStart, State: s})
 		m.ask()
 	}
-	m.enter(first.path)
-	return m.settle(top, first)
+	return m.arrive(top, first, first.path)
 }
 
 // Dispatch runs one step: it offers the event to the current leaf and its
@@ -152,7 +160,7 @@ func (m *Machine[C]) transition(source *state[C], signal Signal, answer Status) 
 		m.mistake(source, signal, answer, ErrStatus)
 		return m.end(nil)
 	}
-	if uint(id-1) >= uint(len(m.chart.states)-1) {
+	if !m.chart.Has(id) {
 		m.mistake(source, signal, answer, ErrTarget)
 		return m.end(nil)
 	}
@@ -178,33 +186,29 @@ func (m *Machine[C]) transition(source *state[C], signal Signal, answer Status) 
 		} else {
 			answer = m.spied(s, Event{Signal: Exit})
 		}
-		if uint(answer-Super) > uint(Unhandled-Super) {
+		if uint64(answer-Super) > uint64(Unhandled-Super) {
 			m.mistake(s, Exit, answer, ErrTranInside)
 		}
 	}
-	m.enter(target.path[depth:])
-	return m.settle(from, target)
+	return m.arrive(from, target, target.path[depth:])
 }
 
-// enter enters the states of a path, outermost first.
-func (m *Machine[C]) enter(path []*state[C]) {
-	for _, s := range path {
-		var answer Status
-		if m.log == nil {
-			answer = s.handle(m.data, Event{Signal: Entry})
-		} else {
-			answer = m.spied(s, Event{Signal: Entry})
-		}
-		if uint(answer-Super) > uint(Unhandled-Super) {
-			m.mistake(s, Entry, answer, ErrTranInside)
-		}
-	}
-}
-
-// settle follows initial transitions down from s, and ends the step there. Each
-// one leads further down, so this ends.
-func (m *Machine[C]) settle(from, s *state[C]) error {
+// arrive enters the states of path, outermost first, of which s is the last,
+// follows initial transitions down from there, and ends the step. Each initial
+// transition leads further down, so this ends.
+func (m *Machine[C]) arrive(from, s *state[C], path []*state[C]) error {
 	for {
+		for _, n := range path {
+			var answer Status
+			if m.log == nil {
+				answer = n.handle(m.data, Event{Signal: Entry})
+			} else {
+				answer = m.spied(n, Event{Signal: Entry})
+			}
+			if uint64(answer-Super) > uint64(Unhandled-Super) {
+				m.mistake(n, Entry, answer, ErrTranInside)
+			}
+		}
 		var answer Status
 		if m.log == nil {
 			answer = s.handle(m.data, Event{Signal: Init})
@@ -212,7 +216,7 @@ func (m *Machine[C]) settle(from, s *state[C]) error {
 			answer = m.spied(s, Event{Signal: Init})
 		}
 		target := s.init
-		if uint(answer-Super) > uint(Unhandled-Super) {
+		if uint64(answer-Super) > uint64(Unhandled-Super) {
 			target = m.initial(s, answer)
 		}
 		if target == nil {
@@ -221,7 +225,7 @@ func (m *Machine[C]) settle(from, s *state[C]) error {
 		if m.log != nil {
 			m.log.Add(Record{Kind: KindInitTran, State: s.id, Number: int64(target.id)})
 		}
-		m.enter(target.path[len(s.path):])
+		path = target.path[len(s.path):]
 		s = target
 	}
 	m.leaf = s
@@ -239,11 +243,14 @@ func (m *Machine[C]) initial(s *state[C], answer Status) *state[C] {
 		m.mistake(s, Init, answer, ErrStatus)
 		return s.init
 	}
-	if id == s.id || !m.chart.Contains(s.id, id) || s.init != nil && s.init.id != id {
-		m.mistake(s, Init, answer, ErrInitLeaves)
-		return s.init
+	depth := len(s.path)
+	if m.chart.Has(id) && (s.init == nil || s.init.id == id) {
+		if target := &m.chart.states[id]; len(target.path) > depth && target.path[depth-1] == s {
+			return target
+		}
 	}
-	return &m.chart.states[id]
+	m.mistake(s, Init, answer, ErrInitLeaves)
+	return s.init
 }
 
 // spied is a call of a handler with the log's record of it. The callers test
@@ -267,17 +274,26 @@ func (m *Machine[C]) ask() {
 	}
 }
 
+// end closes the step. It is small enough to be inlined.
 func (m *Machine[C]) end(t *Transition) error {
+	m.phase = ready
+	if !m.attention {
+		return nil
+	}
+	return m.attend(t)
+}
+
+func (m *Machine[C]) attend(t *Transition) error {
 	if m.log != nil {
 		m.log.end(t)
 	}
-	m.phase = ready
-	if m.fault != nil {
-		fault := m.fault
-		m.fault = nil
-		return fault
+	m.log, m.attention = m.next, m.next != nil
+	if m.fault == nil {
+		return nil
 	}
-	return nil
+	fault := m.fault
+	m.fault = nil
+	return fault
 }
 
 // mistake notes what a handler did wrong, if it is the step's first mistake. An
@@ -286,6 +302,7 @@ func (m *Machine[C]) mistake(s *state[C], signal Signal, answer Status, err erro
 	if _, ok := answer.Target(); !ok {
 		err = ErrStatus
 	}
+	m.attention = true
 	if m.fault == nil {
 		m.fault = &HandlerError{State: m.chart.Name(s.id), Signal: signal, Status: answer, Err: err}
 	}

@@ -56,6 +56,17 @@ func (r *ring[T]) written() uint64 {
 	return (r.turns-1)*chunkLen + uint64(r.n)
 }
 
+// oldest is the number of the oldest value that still stands somewhere. Only the
+// writer may ask, or who holds mu.
+func (r *ring[T]) oldest() uint64 {
+	return max(r.turns, uint64(cap(r.chunks)))*chunkLen - uint64(cap(r.chunks))*chunkLen
+}
+
+// at is where value number i stands.
+func (r *ring[T]) at(i uint64) *T {
+	return &r.chunks[i/chunkLen%uint64(cap(r.chunks))][i%chunkLen]
+}
+
 // total makes the whole number again of the published lower half. The writer
 // has begun turns chunks, so it has written that many chunks full, more or less
 // one step. The caller holds mu.
@@ -67,16 +78,16 @@ func (r *ring[T]) total(published uint32) uint64 {
 // snapshot appends the published values to dst, oldest first, at most the newest most of
 // them. The caller holds mu.
 func (r *ring[T]) snapshot(dst []T, published uint32, most int) []T {
-	end := r.total(published)
-	begin := r.first
-	if kept := uint64(cap(r.chunks)) * chunkLen; r.turns*chunkLen > kept {
-		begin = max(begin, r.turns*chunkLen-kept)
+	if most <= 0 {
+		return dst
 	}
+	end := r.total(published)
+	begin := max(r.first, r.oldest())
 	if end > uint64(most) {
 		begin = max(begin, end-uint64(most))
 	}
 	for i := begin; i < end; i++ {
-		dst = append(dst, r.chunks[i/chunkLen%uint64(cap(r.chunks))][i%chunkLen])
+		dst = append(dst, *r.at(i))
 	}
 	return dst
 }
