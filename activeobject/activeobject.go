@@ -125,13 +125,31 @@ func New(name string, m Machine, c Config) *ActiveObject {
 	if o.fabric == nil {
 		o.fabric = DefaultFabric
 	}
-	if c.Instrument.Trace || c.Instrument.Spy {
-		o.recorder = instrument.NewRecorder(instrument.Source{Name: name, Node: c.Node, Tree: m.Tree()}, c.Instrument, o.depths)
-		m.SetLog(o.recorder.Log())
-	}
-	o.spying = c.Instrument.Spy
-	o.watching = o.spying || c.Causes
+	o.record(c.Instrument)
 	return o
+}
+
+// SetInstrument replaces what Config.Instrument said, and begins anew to
+// record. While the object runs it gives ErrRunning.
+func (o *ActiveObject) SetInstrument(c instrument.Config) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.phase != fresh && o.phase != stopped {
+		return ErrRunning
+	}
+	o.record(c)
+	return nil
+}
+
+func (o *ActiveObject) record(c instrument.Config) {
+	o.recorder = nil
+	o.machine.SetLog(nil)
+	if c.Trace || c.Spy {
+		o.recorder = instrument.NewRecorder(instrument.Source{Name: o.name, Node: o.config.Node, Tree: o.machine.Tree()}, c, o.depths)
+		o.machine.SetLog(o.recorder.Log())
+	}
+	o.spying = c.Spy
+	o.watching = o.spying || o.config.Causes
 }
 
 // Name returns the name that the object was made with.

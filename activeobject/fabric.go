@@ -137,24 +137,14 @@ func (o *ActiveObject) Publish(e hsm.Event, priority int) error {
 	if priority <= 0 {
 		return ErrPriority
 	}
-	it := item{event: e, priority: priority}
-	if o.recordOwn(hsm.Record{Kind: hsm.KindPublish, Signal: e.Signal, Number: int64(priority)}) {
-		it.origin.Cause = o.current.origin.ID
-	}
-	o.mu.Lock()
-	o.ids++
-	it.origin.ID = o.ids
-	o.mu.Unlock()
-	o.fabric.publish(it)
+	o.recordOwn(hsm.Record{Kind: hsm.KindPublish, Signal: e.Signal, Number: int64(priority)})
+	o.fabric.publish(item{event: e, origin: o.NewOrigin(), priority: priority})
 	return nil
 }
 
-// recordOwn writes an action of the step that runs into the spy, and reports
-// whether it is one.
-func (o *ActiveObject) recordOwn(r hsm.Record) bool {
-	own := o.own()
-	if own {
+// recordOwn writes an action into the spy, if it is one of the step that runs.
+func (o *ActiveObject) recordOwn(r hsm.Record) {
+	if o.own() {
 		o.add(r)
 	}
-	return own
 }

@@ -22,7 +22,8 @@ func (t *timers) remove(i int) {
 }
 
 func (t *timers) less(i, j int) bool {
-	return t.slots[t.heap[i]].due < t.slots[t.heap[j]].due
+	a, b := &t.slots[t.heap[i]], &t.slots[t.heap[j]]
+	return a.due < b.due || a.due == b.due && a.number < b.number
 }
 
 func (t *timers) swap(i, j int) {

@@ -62,6 +62,21 @@ func (o *ActiveObject) Deliver(e hsm.Event, origin hsm.Origin) error {
 	return o.put(item{event: e, origin: origin}, false)
 }
 
+// NewOrigin returns an origin for an event that the object sends by ways of its
+// own, such as the network: a new id, and as cause the event whose step calls
+// this, if that is recorded.
+func (o *ActiveObject) NewOrigin() hsm.Origin {
+	var origin hsm.Origin
+	if o.own() {
+		origin.Cause = o.current.origin.ID
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ids++
+	origin.ID = o.ids
+	return origin
+}
+
 func (o *ActiveObject) post(e hsm.Event, lifo bool, when []Timing) (TimerID, error) {
 	if err := hsm.CheckPost(e); err != nil {
 		return 0, err

@@ -1,6 +1,7 @@
 package activeobject
 
 import (
+	"math"
 	"time"
 
 	"github.com/statemesh/statemesh/hsm"
@@ -16,6 +17,7 @@ type TimerID uint64
 type timers struct {
 	slots []timer
 	free  []uint32 // slots not in use
+	armed uint64   // how many timers there have been
 	heap  []uint32 // slots with a post to come, the earliest first
 	clock *time.Timer
 	rings int64 // when the clock fires, 0 if it will not; it may be too early
@@ -24,7 +26,8 @@ type timers struct {
 type timer struct {
 	event   hsm.Event
 	cause   uint64
-	due     int64 // since the object's base
+	due     int64  // since the object's base
+	number  uint64 // of the arming: of two due together, the first armed comes first
 	period  int64
 	left    int // posts to come, -1 for ever
 	use     uint32
@@ -40,10 +43,23 @@ func (t *timers) id(slot uint32) TimerID {
 // find returns the slot that an id names, if it still does.
 func (t *timers) find(id TimerID) (uint32, bool) {
 	slot := uint32(id) - 1
-	if int64(slot) >= int64(len(t.slots)) || t.slots[slot].use != uint32(id>>32) {
+	if int64(slot) >= int64(len(t.slots)) || t.slots[slot].use != uint32(id>>32) || !t.slots[slot].inUse() {
 		return 0, false
 	}
 	return slot, true
+}
+
+// inUse reports whether a post of the timer is to come, or to be handled.
+func (t *timer) inUse() bool { return t.at >= 0 || t.waiting > 0 }
+
+// next moves the due time on by n periods. What lies beyond the end of time
+// stays there.
+func (t *timer) next(n int64) {
+	if t.period > (math.MaxInt64-t.due)/n {
+		t.due = math.MaxInt64
+		return
+	}
+	t.due += n * t.period
 }
 
 // CancelEvent cancels the posts of that id, and reports whether any was still
@@ -66,7 +82,7 @@ func (o *ActiveObject) CancelEvents(signal hsm.Signal) int {
 	defer o.mu.Unlock()
 	n := 0
 	for slot := range o.slots {
-		if t := &o.slots[slot]; t.event.Signal == signal && (t.at >= 0 || t.waiting > 0) {
+		if t := &o.slots[slot]; t.event.Signal == signal && t.inUse() {
 			o.cancel(uint32(slot))
 			n++
 		}
@@ -82,7 +98,8 @@ func (o *ActiveObject) arm(e hsm.Event, cause uint64, lifo bool, when Timing) (T
 	now := int64(time.Since(o.base))
 	slot := o.slot()
 	t := &o.slots[slot]
-	*t = timer{event: e, cause: cause, due: now, period: int64(when.period), left: when.times, use: t.use, at: -1, lifo: lifo}
+	o.armed++
+	*t = timer{event: e, cause: cause, due: now, number: o.armed, period: int64(when.period), left: when.times, use: t.use, at: -1, lifo: lifo}
 	if when.times == 0 {
 		t.left = -1
 	}
@@ -94,7 +111,7 @@ func (o *ActiveObject) arm(e hsm.Event, cause uint64, lifo bool, when Timing) (T
 		}
 	}
 	if t.left != 0 {
-		t.due += t.period
+		t.next(1)
 		o.push(slot)
 		o.ring(now)
 	}
@@ -200,11 +217,11 @@ func (o *ActiveObject) fire() {
 			}
 			continue
 		}
-		t.due += t.period
+		t.next(1)
 		if t.due <= now {
 			missed := (now-t.due)/t.period + 1
 			o.stats.Missed += uint64(missed)
-			t.due += missed * t.period
+			t.next(missed)
 		}
 		o.down(0)
 	}

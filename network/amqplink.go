@@ -1,0 +1,239 @@
+package network
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// amqpLink is a Link of the AMQP transport.
+type amqpLink struct {
+	relay
+	transport  *AMQP
+	conn       net.Conn // closing it ends all that might hang
+	connection *amqp.Connection
+	publishing *amqp.Channel
+
+	done chan struct{}  // closed by end
+	once sync.Once      // ends the link
+	err  error          // why; written before done is closed
+	work sync.WaitGroup // the goroutines of this link, all of which end after done
+
+	mu        sync.Mutex // serializes Consume and Bind, and guards what follows
+	consuming *amqp.Channel
+	queue     string
+}
+
+func newAMQPLink(t *AMQP, conn net.Conn, connection *amqp.Connection) *amqpLink {
+	l := &amqpLink{
+		relay:      newRelay(),
+		transport:  t,
+		conn:       conn,
+		connection: connection,
+		done:       make(chan struct{}),
+	}
+	l.work.Go(func() { l.relay.run(l.done) })
+	return l
+}
+
+// serve makes the channel the one that publishes. amqp091-go waits for whom it
+// notifies, so there is a goroutine that does nothing but listen until the last channel
+// is closed.
+func (l *amqpLink) serve(channel *amqp.Channel) {
+	l.publishing = channel
+	confirms := channel.NotifyPublish(make(chan amqp.Confirmation, 256))
+	closed := channel.NotifyClose(make(chan *amqp.Error, 1)) // also told of the connection's end
+	blocks := l.connection.NotifyBlocked(make(chan amqp.Blocking, 8))
+	l.work.Go(func() {
+		for confirms != nil || closed != nil || blocks != nil {
+			select {
+			case c, ok := <-confirms:
+				if !ok {
+					confirms = nil
+					continue
+				}
+				l.relay.confirm(c.DeliveryTag, !c.Ack)
+			case b, ok := <-blocks:
+				if !ok {
+					blocks = nil
+					continue
+				}
+				l.relay.block(b.Active)
+			case reply, ok := <-closed:
+				if !ok {
+					closed = nil
+				}
+				l.end(closeError(reply))
+			}
+		}
+	})
+}
+
+// closeError says why a channel was closed; nil is amqp091-go's word for a farewell.
+func closeError(reply *amqp.Error) error {
+	if reply == nil {
+		return ErrLost
+	}
+	return brokerError(reply, ErrLost)
+}
+
+// end makes the link a dead one, once. err is nil when that is what the user wants.
+func (l *amqpLink) end(err error) {
+	l.once.Do(func() {
+		l.err = err
+		close(l.done)
+		l.work.Go(func() {
+			patience := orDefault(l.transport.WriteTimeout, DefaultWriteTimeout)
+			timer := time.AfterFunc(patience, func() { abort(l.conn) })
+			defer timer.Stop()
+			_ = l.connection.CloseDeadline(time.Now().Add(patience))
+			abort(l.conn)
+		})
+	})
+}
+
+// Publish implements Link.
+func (l *amqpLink) Publish(exchange, key string, body []byte) error {
+	if err := checkKey(key); err != nil {
+		return err
+	}
+	err := l.publishing.Publish(exchange, key, false, false, amqp.Publishing{Body: body})
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, amqp.ErrClosed) {
+		// Closed by somebody else, who is about to tell us why.
+		select {
+		case <-l.done:
+		case <-time.After(orDefault(l.transport.WriteTimeout, DefaultWriteTimeout)):
+		}
+	}
+	l.end(brokerError(err, ErrLost))
+	return l.ended()
+}
+
+// ended returns the error of a method called on a dead link.
+func (l *amqpLink) ended() error {
+	<-l.done
+	if l.err == nil {
+		return ErrClosed
+	}
+	return l.err
+}
+
+// Consume implements Link.
+func (l *amqpLink) Consume(bindings []Binding) (<-chan Delivery, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.consuming != nil {
+		return nil, errConsuming
+	}
+	for _, b := range bindings {
+		if err := checkKey(b.Key); err != nil {
+			return nil, err
+		}
+	}
+	select {
+	case <-l.done:
+		return nil, l.ended()
+	default:
+	}
+	var in <-chan amqp.Delivery
+	cancelled, closed := make(chan string, 1), make(chan *amqp.Error, 1)
+	err := l.ask(func() (err error) {
+		if l.consuming, err = l.connection.Channel(); err != nil {
+			return err
+		}
+		l.consuming.NotifyCancel(cancelled)
+		l.consuming.NotifyClose(closed)
+		if err = l.consuming.Qos(l.prefetch(), 0, false); err != nil {
+			return err
+		}
+		queue, err := l.consuming.QueueDeclare("", false, true, true, false, amqp.Table{
+			"x-message-ttl":      orDefault(l.transport.TTL, DefaultTTL).Milliseconds(),
+			"x-max-length":       int64(orDefault(l.transport.QueueLength, DefaultQueueLength)),
+			"x-max-length-bytes": int64(queueBytes),
+		})
+		if err != nil {
+			return err
+		}
+		l.queue = queue.Name
+		for _, b := range bindings {
+			if err = l.consuming.QueueBind(l.queue, b.Key, b.Exchange, false, nil); err != nil {
+				return err
+			}
+		}
+		in, err = l.consuming.Consume(l.queue, "", false, true, false, false, nil)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	channel := l.consuming
+	c := &consumer{
+		in:        in,
+		cancelled: cancelled,
+		closed:    closed,
+		out:       make(chan Delivery, consumerBuffer),
+		done:      l.done,
+		ack:       func(tag uint64) error { return channel.Ack(tag, true) },
+		every:     max(1, l.prefetch()/4),
+	}
+	l.work.Go(func() { l.end(c.run()) })
+	return c.out, nil
+}
+
+func (l *amqpLink) prefetch() int {
+	return min(orDefault(l.transport.Prefetch, DefaultPrefetch), 65535)
+}
+
+// Bind implements Link.
+func (l *amqpLink) Bind(b Binding) error {
+	if err := checkKey(b.Key); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.queue == "" {
+		return errNotConsuming
+	}
+	return l.ask(func() error { return l.consuming.QueueBind(l.queue, b.Key, b.Exchange, false, nil) })
+}
+
+// ask runs requests that the broker has to answer, and ends the link if it refuses or
+// does not answer.
+func (l *amqpLink) ask(requests func() error) error {
+	patience := orDefault(l.transport.ConnectTimeout, DefaultConnectTimeout)
+	timer := time.AfterFunc(patience, func() { abort(l.conn) })
+	defer timer.Stop()
+	if err := requests(); err != nil {
+		l.end(brokerError(err, ErrTopology))
+		return l.ended()
+	}
+	return nil
+}
+
+// Done implements Link.
+func (l *amqpLink) Done() <-chan struct{} { return l.done }
+
+// Err implements Link.
+func (l *amqpLink) Err() error {
+	select {
+	case <-l.done:
+		return l.err
+	default:
+		return nil
+	}
+}
+
+// Close implements Link.
+func (l *amqpLink) Close() error {
+	l.end(nil)
+	l.mu.Lock() // a Consume under way is about to fail, or to add a goroutine
+	l.mu.Unlock()
+	l.work.Wait()
+	return nil
+}

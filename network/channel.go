@@ -1,0 +1,34 @@
+package network
+
+import (
+	"github.com/statemesh/statemesh/network/seal"
+)
+
+// The routing keys of the snoop exchanges.
+const (
+	traceKey = "snoop.trace"
+	spyKey   = "snoop.spy"
+)
+
+// channel is one of the three networks of a node: an exchange with its keys.
+type channel struct {
+	exchange string
+	ring     *seal.Ring
+	sealer   *seal.Sealer
+	opener   *seal.Opener
+}
+
+// newChannel makes a channel whose messages are sealed with a key derived from
+// the one given, so that none opens on another channel even if they share it.
+func newChannel(exchange string, key seal.Key, sender seal.SenderID, epoch uint64, most int) (*channel, error) {
+	ring, err := seal.NewRing(key.Derive(exchange))
+	if err != nil {
+		return nil, err
+	}
+	return &channel{
+		exchange: exchange,
+		ring:     ring,
+		sealer:   seal.NewSealer(ring, seal.SealerConfig{Sender: sender, Epoch: epoch, MaxSize: most}),
+		opener:   seal.NewOpener(ring, seal.OpenerConfig{MaxSize: most}),
+	}, nil
+}

@@ -1,0 +1,72 @@
+package network
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// patientConn is a connection whose writes do not wait for ever. Without it a broker that
+// has stopped reading, as RabbitMQ does when it is short of memory, holds the writer
+// for as long as it likes.
+type patientConn struct {
+	net.Conn
+	patience time.Duration
+}
+
+func (c patientConn) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.patience)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// dial connects to the address, with TLS if it says so. Its errors wrap one of the
+// package's.
+func dial(ctx context.Context, a Address, config *tls.Config, patience time.Duration) (net.Conn, error) {
+	var dialer net.Dialer
+	plain, err := dialer.DialContext(ctx, "tcp", a.HostPort())
+	if err != nil {
+		return nil, dialError(a, err)
+	}
+	conn := net.Conn(patientConn{plain, patience})
+	if !a.TLS {
+		return conn, nil
+	}
+	if config == nil {
+		config = &tls.Config{}
+	}
+	if config.ServerName == "" {
+		config = config.Clone()
+		config.ServerName = a.Host
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		conn.Close()
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("%w: no TLS handshake with %s in time: %w", ErrUnreachable, a.HostPort(), ctx.Err())
+		}
+		return nil, fmt.Errorf("%w: %s: %w", ErrTLS, a.HostPort(), err)
+	}
+	return secure, nil
+}
+
+// dialError sorts the error of connecting.
+func dialError(a Address, err error) error {
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w: nobody listens at %s", ErrRefused, a.HostPort())
+	}
+	// Without the addresses that net puts before it.
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		err = op.Err
+	}
+	if call, ok := errors.AsType[*os.SyscallError](err); ok {
+		err = call.Err
+	}
+	return fmt.Errorf("%w: %s: %w", ErrUnreachable, a.HostPort(), err)
+}

@@ -1,0 +1,106 @@
+package network
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/joho/godotenv"
+)
+
+const (
+	dotenvName      = ".env"
+	maxDotenv       = 64 << 10 // bytes
+	maxValueLines   = 256      // of one quoted value
+	errNotRegular   = "it is not a regular file"
+	errDotenvTooBig = "it is larger than 64 KiB"
+)
+
+// readDotenv returns the content of the .env file at path, nil if there is none.
+// Its errors do not quote the file.
+func readDotenv(path string) ([]byte, fs.FileMode, error) {
+	// Looked at before it is opened, because opening a pipe would wait for a writer.
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, 0, nil
+	}
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New(errNotRegular)
+	}
+	if err != nil {
+		return nil, 0, misconfigured(path, "%w", withoutPath(err))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, 0, misconfigured(path, "%w", withoutPath(err))
+	}
+	defer f.Close()
+	content, err := readLimited(f)
+	if err != nil {
+		return nil, 0, misconfigured(path, "%w", withoutPath(err))
+	}
+	return content, info.Mode(), nil
+}
+
+func readLimited(f io.Reader) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(f, maxDotenv+1))
+	if err == nil && len(content) > maxDotenv {
+		err = errors.New(errDotenvTooBig)
+	}
+	return content, err
+}
+
+// withoutPath drops the operation and the path from a file error; the caller names the
+// path.
+func withoutPath(err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return path.Err
+	}
+	return err
+}
+
+// parseDotenv reads the variables of a .env file as github.com/joho/godotenv does, with
+// one difference: a dollar sign is an ordinary character, nothing is expanded, because
+// passwords hold such signs. The error tells the line and does not quote it.
+func parseDotenv(content []byte) (map[string]string, error) {
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
+	content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
+	lines := strings.SplitAfter(string(content), "\n")
+	vars := map[string]string{}
+	// Statement by statement, as the parser cannot tell where it failed. A statement has
+	// several lines if a quoted value does.
+	for from := 0; from < len(lines); {
+		to, err := from+1, error(nil)
+		for ; to <= len(lines) && to-from <= maxValueLines; to++ {
+			if err = parseStatement(strings.Join(lines[from:to], ""), vars); err == nil {
+				break
+			}
+		}
+		if err != nil {
+			return nil, fmt.Errorf("line %d is neither NAME=value nor a comment, or a quote in it is not closed", from+1)
+		}
+		from = to
+	}
+	return vars, nil
+}
+
+var errStatement = errors.New("not a statement")
+
+func parseStatement(text string, vars map[string]string) error {
+	// Escaped, so that nothing is expanded; in single quotes the escape stays.
+	parsed, err := godotenv.Unmarshal(strings.ReplaceAll(strings.TrimSuffix(text, "\n"), "$", `\$`))
+	if err != nil {
+		return err
+	}
+	if _, nameless := parsed[""]; nameless {
+		return errStatement
+	}
+	for name, value := range parsed {
+		vars[name] = strings.ReplaceAll(value, `\$`, "$")
+	}
+	return nil
+}

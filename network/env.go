@@ -1,0 +1,140 @@
+package network
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/statemesh/statemesh/network/seal"
+)
+
+// Environment variables that a node reads, also from a file called .env. An empty one
+// counts as not set.
+const (
+	EnvUser      = "RABBIT_USER"                // Config.User
+	EnvPassword  = "RABBIT_PASSWORD"            // Config.Password
+	EnvPort      = "RABBIT_PORT"                // Config.Port
+	EnvHeartbeat = "RABBIT_HEARTBEAT_INTERVAL"  // Config.Heartbeat, in seconds
+	EnvAttempts  = "CONNECTION_ATTEMPTS"        // Config.ConnectionAttempts
+	EnvMeshKey   = "MESH_ENCRYPTION_KEY"        // Config.MeshKey
+	EnvTraceKey  = "SNOOP_TRACE_ENCRYPTION_KEY" // Config.TraceKey
+	EnvSpyKey    = "SNOOP_SPY_ENCRYPTION_KEY"   // Config.SpyKey
+)
+
+const maxAttempts = 1_000_000
+
+// Load returns the Config that the environment and the file .env in dir say; "" is the
+// current directory. What both leave out stays zero, which means the default, so a
+// program may change the result before it uses it. Starting a node reads them too, for
+// fields that are still zero: Load is for who wants to see or change them first.
+//
+// The environment goes before the file. There need not be a file; see Config.Dir for
+// how it is read. Neither the environment nor the file is changed. The error wraps
+// ErrConfig, tells all mistakes, and shows no value.
+func Load(dir string) (Config, error) {
+	c := Config{Dir: dir}
+	env, err := readEnvironment(dir)
+	if err != nil {
+		return c, err
+	}
+	err = env.fill(&c)
+	return c, err
+}
+
+// environment is the process's environment and the .env file behind it.
+type environment struct {
+	path string            // of the file, whether it is there or not
+	file map[string]string // what it says
+	mode fs.FileMode       // 0 if there is none
+}
+
+func readEnvironment(dir string) (environment, error) {
+	e := environment{path: filepath.Join(dir, dotenvName)}
+	content, mode, err := readDotenv(e.path)
+	if err != nil {
+		return e, err
+	}
+	if e.file, err = parseDotenv(content); err != nil {
+		return e, misconfigured(e.path, "%w", err)
+	}
+	e.mode = mode
+	return e, nil
+}
+
+// get returns the value and, for messages, the name with where it comes from.
+func (e environment) get(name string) (value, where string) {
+	if value := os.Getenv(name); value != "" {
+		return value, name + " in the environment"
+	}
+	return e.file[name], name + " in " + e.path
+}
+
+// fill sets the zero fields that have a variable. The error joins all mistakes.
+func (e environment) fill(c *Config) error {
+	var errs []error
+	// look calls use with the value if the field is not set yet and the variable is.
+	look := func(isSet bool, name string, use func(value string) error) {
+		if isSet {
+			return
+		}
+		value, where := e.get(name)
+		if value == "" {
+			return
+		}
+		err := use(value)
+		if strings.Contains(value, "${") && value == e.file[name] {
+			err = errors.New("it refers to another variable, which is not followed here; write the value itself")
+		}
+		if err != nil {
+			errs = append(errs, misconfigured(where, "%w", err))
+		}
+	}
+	number := func(field *int, most int) func(string) error {
+		return func(value string) error {
+			n, err := wholeNumber(value, 1, most)
+			if err != nil {
+				return errors.New("it has to be " + err.Error())
+			}
+			*field = n
+			return nil
+		}
+	}
+	key := func(field *seal.Key) func(string) error {
+		return func(value string) (err error) {
+			*field, err = seal.ParseKey(value)
+			return err
+		}
+	}
+
+	look(c.User != "", EnvUser, func(value string) error { c.User = value; return nil })
+	look(!c.Password.IsZero(), EnvPassword, func(value string) error { c.Password = NewSecret(value); return nil })
+	look(c.Port != 0, EnvPort, number(&c.Port, 65535))
+	var seconds int
+	look(c.Heartbeat != 0, EnvHeartbeat, number(&seconds, maxHeartbeat))
+	if c.Heartbeat == 0 {
+		c.Heartbeat = time.Duration(seconds) * time.Second
+	}
+	look(c.ConnectionAttempts != 0, EnvAttempts, number(&c.ConnectionAttempts, maxAttempts))
+	look(!c.MeshKey.IsZero(), EnvMeshKey, key(&c.MeshKey))
+	look(!c.TraceKey.IsZero(), EnvTraceKey, key(&c.TraceKey))
+	look(!c.SpyKey.IsZero(), EnvSpyKey, key(&c.SpyKey))
+	return errors.Join(errs...)
+}
+
+// exposed says whether other users of the machine may read or write the secrets of the
+// file. Where there are no such modes, os shows 0666 for every file.
+func (e environment) exposed() bool {
+	const others = 0o006
+	if !hasModes || e.mode&others == 0 {
+		return false
+	}
+	for _, name := range []string{EnvPassword, EnvMeshKey, EnvTraceKey, EnvSpyKey} {
+		if e.file[name] != "" {
+			return true
+		}
+	}
+	return false
+}

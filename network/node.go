@@ -1,0 +1,408 @@
+package network
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/statemesh/statemesh/activeobject"
+	"github.com/statemesh/statemesh/hsm"
+	"github.com/statemesh/statemesh/instrument"
+	"github.com/statemesh/statemesh/network/seal"
+)
+
+// Node is one process on the mesh. It consumes from its own host's broker, and
+// publishes to that one and to every peer's. Any number of objects share it, and
+// a process may have several nodes. Create it with NewNode. Any goroutine may
+// call its methods.
+type Node struct {
+	config   settings
+	sender   seal.SenderID
+	mesh     *channel
+	traces   *channel
+	spies    *channel
+	host     *host
+	peers    []*peer // the own host's broker first
+	receiver *receiver
+	report   *reporter
+	snoop    *snoop
+
+	mu      sync.RWMutex // guards what follows
+	objects map[string]*ActiveObject
+	stats   NodeStats
+	closed  bool
+}
+
+// NodeStats counts what a node did since it was made.
+type NodeStats struct {
+	Transmitted uint64 // events that the node's objects transmitted
+	Received    uint64 // events that came from other nodes, opened and decoded
+	Delivered   uint64 // deliveries to objects of the node; one event may be several
+	Rejected    uint64 // deliveries that an object did not take: its queue was full, or it was stopped
+	Unprinted   uint64 // lines of trace and spy that were not printed
+	// Problems counts what was dropped or went wrong, by reason.
+	Problems map[string]uint64
+}
+
+// errors of messages
+var (
+	ErrPayload       = errors.New("network: the payload cannot be encoded as CBOR")
+	ErrNodeClosed    = errors.New("network: the node is closed")
+	errMalformed     = errors.New("not a message of the mesh")
+	errUnknownSignal = errors.New("unknown signal")
+	errBadPayload    = errors.New("payload does not fit")
+)
+
+// OutboxError says which brokers an event could not be kept for.
+type OutboxError struct {
+	Brokers []string
+}
+
+func (e *OutboxError) Error() string {
+	return "network: outbox full, event lost for " + strings.Join(e.Brokers, ", ")
+}
+
+// NewNode joins the mesh. Without Config.Broker it joins the broker that listens
+// on Config.Listen, or hosts one there. It returns when the own host's broker has
+// taken both connections, and waits for no peer. The error says why there is no
+// way to the broker: one of the package's errors, after Config.ConnectionAttempts
+// attempts, or the first that more attempts would not mend; or ctx.Err().
+func NewNode(ctx context.Context, c Config) (*Node, error) {
+	config, err := c.complete()
+	if err != nil {
+		return nil, err
+	}
+	n := &Node{
+		config:  config,
+		sender:  seal.NewSenderID(),
+		report:  newReporter(config.Logger),
+		objects: make(map[string]*ActiveObject),
+	}
+	epoch := uint64(time.Now().UnixNano())
+	for _, c := range []struct {
+		channel  **channel
+		exchange string
+		key      seal.Key
+	}{
+		{&n.mesh, ExchangeMesh, config.MeshKey},
+		{&n.traces, ExchangeTrace, config.TraceKey},
+		{&n.spies, ExchangeSpy, config.SpyKey},
+	} {
+		if *c.channel, err = newChannel(c.exchange, c.key, n.sender, epoch, config.MaxMessage); err != nil {
+			return nil, err
+		}
+	}
+	if err := n.connect(ctx); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+// connect makes the connections, starts them, and waits for the own broker.
+func (n *Node) connect(ctx context.Context) error {
+	own := n.config.own
+	n.host = newHost(n.config)
+	ownDial := func(ctx context.Context) (Link, error) {
+		if err := n.host.ensure(ctx); err != nil {
+			return nil, err
+		}
+		return n.config.Transport.Dial(ctx, own)
+	}
+	fast := backoff{2 * time.Millisecond, time.Second}
+	slow := backoff{100 * time.Millisecond, 10 * time.Second}
+
+	n.receiver = newReceiver(n.connection("receiver", own, fast), ownDial, n.receive)
+	n.peers = append(n.peers, newPeer(n.connection("broker", own, fast), n.newOutbox(), ownDial))
+	for _, address := range n.config.peers {
+		dial := func(ctx context.Context) (Link, error) { return n.config.Transport.Dial(ctx, address) }
+		n.peers = append(n.peers, newPeer(n.connection("peer_"+address.HostPort(), address, slow), n.newOutbox(), dial))
+	}
+	colours := n.config.Color == ColorAlways || n.config.Color == ColorAuto && instrument.Colours(n.config.SnoopOutput)
+	n.snoop = newSnoop(instrument.NewPrinter(n.config.SnoopOutput, colours), n.sendTrace, n.sendSpy)
+
+	first := make(chan error, 2)
+	for _, c := range []*connection{n.receiver.connection, n.peers[0].connection} {
+		c.attempts, c.first = n.config.ConnectionAttempts, func(err error) { first <- err }
+	}
+	for _, c := range n.all() {
+		if err := c.Start(context.Background(), connectionTop); err != nil {
+			n.shutdown(ctx)
+			return err
+		}
+	}
+	for range 2 {
+		var err error
+		select {
+		case err = <-first:
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		if err != nil {
+			n.shutdown(ctx)
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *Node) connection(name string, address Address, b backoff) *connection {
+	return newConnection(name, address, b, n.report, instrument.Config{})
+}
+
+func (n *Node) newOutbox() *outbox { return newOutbox(n.config.Outbox, n.config.TTL) }
+
+// all returns the node's connections.
+func (n *Node) all() []*connection {
+	all := []*connection{n.receiver.connection}
+	for _, p := range n.peers {
+		all = append(all, p.connection)
+	}
+	return all
+}
+
+// Name returns the node's name.
+func (n *Node) Name() string { return n.config.Name }
+
+// Hosting reports whether the node's process serves its host's broker.
+func (n *Node) Hosting() bool { return n.host.hosting() }
+
+// Peers tells how it stands with every broker, the own host's first.
+func (n *Node) Peers() []PeerStatus {
+	var all []PeerStatus
+	for i, p := range n.peers {
+		s := p.peerStatus()
+		s.Own = i == 0
+		all = append(all, s)
+	}
+	return all
+}
+
+// Stats returns the counts so far.
+func (n *Node) Stats() NodeStats {
+	n.mu.RLock()
+	s := n.stats
+	n.mu.RUnlock()
+	s.Problems = n.report.counts()
+	n.snoop.mu.Lock()
+	s.Unprinted = n.snoop.dropped
+	n.snoop.mu.Unlock()
+	return s
+}
+
+// join adds an object.
+func (n *Node) join(o *ActiveObject) error {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return ErrNodeClosed
+	}
+	if _, taken := n.objects[o.Name()]; taken {
+		n.mu.Unlock()
+		return misconfigured("object name", "the node has an object %q already", o.Name())
+	}
+	n.objects[o.Name()] = o
+	n.mu.Unlock()
+	if err := n.receiver.bind(Binding{ExchangeMesh, o.receiveKey}); err != nil {
+		n.report.report("bind", "a receive key waits for the next connection", "key", o.receiveKey, "error", err)
+	}
+	return nil
+}
+
+// transmit is ActiveObject.Transmit.
+func (n *Node) transmit(o *ActiveObject, e hsm.Event) error {
+	if err := hsm.CheckPost(e); err != nil {
+		return err
+	}
+	body, err := encodeEvent(e, o.Name(), o.NewOrigin())
+	if err != nil {
+		return err
+	}
+	sealed, err := n.mesh.sealer.Seal(nil, body, n.mesh.exchange, o.transmitKey)
+	if err != nil {
+		return err
+	}
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return ErrNodeClosed
+	}
+	n.stats.Transmitted++
+	n.mu.Unlock()
+	n.deliver(body, o.transmitKey, o)
+	return n.send(n.mesh, o.transmitKey, sealed)
+}
+
+// send gives a sealed message to every broker.
+func (n *Node) send(c *channel, key string, sealed []byte) error {
+	m := outMessage{exchange: c.exchange, key: key, body: sealed, at: time.Now()}
+	var full []string
+	for _, p := range n.peers {
+		if !p.outbox.put(m) {
+			full = append(full, p.address.String())
+			n.report.report("outbox "+p.address.String(), "an outbox is full, messages are lost", "broker", p.address.String())
+		}
+	}
+	if full != nil {
+		return &OutboxError{Brokers: full}
+	}
+	return nil
+}
+
+// deliver decodes an event and posts it to the objects that hear the key. Each
+// gets a payload of its own.
+func (n *Node) deliver(body []byte, key string, except *ActiveObject) bool {
+	n.mu.RLock()
+	var hearers []*ActiveObject
+	for _, o := range n.objects {
+		if o != except && matchTopic(o.receiveKey, key) {
+			hearers = append(hearers, o)
+		}
+	}
+	n.mu.RUnlock()
+	var delivered, rejected uint64
+	for _, o := range hearers {
+		e, origin, err := decodeEvent(body)
+		if err != nil {
+			n.refuse(err, "mesh")
+			return false
+		}
+		if err := o.Deliver(e, origin); err != nil {
+			rejected++
+			if errors.Is(err, hsm.ErrQueueFull) {
+				n.report.report("queue_full", "an object's queue is full, an event is lost", "object", o.Name(), "signal", e.Signal.String())
+			}
+			continue
+		}
+		delivered++
+	}
+	n.mu.Lock()
+	n.stats.Delivered += delivered
+	n.stats.Rejected += rejected
+	n.mu.Unlock()
+	return true
+}
+
+// receive handles what the own broker delivers, on the receiver's goroutine.
+func (n *Node) receive(d Delivery) {
+	if sender, ok := seal.ClaimedSender(d.Body); ok && sender == n.sender {
+		return // our own, back from the broker; who heard it here has it already
+	}
+	var c *channel
+	switch d.Exchange {
+	case ExchangeMesh:
+		c = n.mesh
+	case ExchangeTrace:
+		c = n.traces
+	case ExchangeSpy:
+		c = n.spies
+	default:
+		n.report.report("exchange", "a message came by an exchange that is not ours", "exchange", d.Exchange)
+		return
+	}
+	m, err := c.opener.Open(nil, d.Body, d.Exchange, d.Key)
+	if err != nil {
+		n.refuse(err, d.Exchange)
+		return
+	}
+	if c == n.mesh {
+		if n.deliver(m.Body, d.Key, nil) {
+			n.mu.Lock()
+			n.stats.Received++
+			n.mu.Unlock()
+		}
+		return
+	}
+	t, err := decodeTrace(m.Body)
+	if err != nil {
+		n.refuse(err, d.Exchange)
+		return
+	}
+	n.snoop.heard(t)
+}
+
+// refuse counts a message that is dropped, and says why, once a minute a reason.
+func (n *Node) refuse(err error, channel string) {
+	why := seal.Reason(err)
+	switch {
+	case errors.Is(err, errUnknownSignal):
+		why = "unknown_signal"
+	case errors.Is(err, errBadPayload):
+		why = "bad_payload"
+	case errors.Is(err, errMalformed):
+		why = "malformed"
+	}
+	n.report.report(why, "dropped a message that another node sent", "reason", why, "channel", channel, "error", err)
+}
+
+// sendTrace, sendSpy and scribble let the mesh hear of the node's objects. What
+// finds an outbox full is counted there.
+func (n *Node) sendTrace(t instrument.Trace) {
+	b, err := encodeTrace(t)
+	n.sendSnoop(n.traces, traceKey, b, err)
+}
+
+func (n *Node) sendSpy(name string, lines []string) {
+	b, err := encodeSpy(name, n.config.Name, lines)
+	n.sendSnoop(n.spies, spyKey, b, err)
+}
+
+func (n *Node) scribble(c *channel, key string, at time.Time, name, text string) {
+	n.snoop.print(func() error { return n.snoop.printer.Scribble(at, name, text, true) })
+	b, err := encodeScribble(at, name, n.config.Name, text)
+	n.sendSnoop(c, key, b, err)
+}
+
+func (n *Node) sendSnoop(c *channel, key string, body []byte, err error) {
+	if err == nil {
+		var sealed []byte
+		if sealed, err = c.sealer.Seal(nil, body, c.exchange, key); err == nil {
+			_ = n.send(c, key, sealed)
+			return
+		}
+	}
+	n.report.report("snoop", "a line of trace or spy could not be sent", "error", err)
+}
+
+// Close stops the node's objects, gives the brokers what waits in the outboxes
+// while ctx allows and they take it, and ends the connections and the broker if
+// the node hosts it. Others on this host take that over. What was still in an
+// outbox is counted as lost. Calling it again does nothing.
+func (n *Node) Close(ctx context.Context) error {
+	n.mu.Lock()
+	if n.closed {
+		n.mu.Unlock()
+		return nil
+	}
+	n.closed = true
+	objects := make([]*activeobject.ActiveObject, 0, len(n.objects))
+	for _, o := range n.objects {
+		objects = append(objects, o.ActiveObject)
+	}
+	n.mu.Unlock()
+	var err error
+	for _, o := range objects {
+		err = errors.Join(err, o.Stop(ctx))
+	}
+	n.snoop.closeLives()
+	for _, p := range n.peers {
+		if p.current().state == "up" {
+			p.outbox.drained(ctx.Done())
+		}
+	}
+	n.shutdown(ctx)
+	return err
+}
+
+// shutdown ends everything the node started.
+func (n *Node) shutdown(context.Context) {
+	n.snoop.closeLives()
+	var ends sync.WaitGroup
+	for _, c := range n.all() {
+		ends.Go(c.close)
+	}
+	ends.Wait()
+	n.host.close()
+	n.snoop.close()
+}

@@ -1,0 +1,135 @@
+package network
+
+import (
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/statemesh/statemesh/activeobject"
+	"github.com/statemesh/statemesh/hsm"
+	"github.com/statemesh/statemesh/instrument"
+)
+
+// ObjectConfig has what one may want otherwise of a networked object.
+type ObjectConfig struct {
+	// TransmitKey is the routing key of what the object transmits, such as
+	// heya.man; empty means the object's name.
+	TransmitKey string
+	// ReceiveKey is the pattern of the keys that the object hears: words parted
+	// by dots, * for any one word, # for any number of them; empty means #.
+	ReceiveKey string
+	// Config is that of the object itself. Node is set by the network.
+	activeobject.Config
+}
+
+// ActiveObject is an active object on the mesh. Create it with
+// Node.NewActiveObject and embed it in the chart's data.
+type ActiveObject struct {
+	*activeobject.ActiveObject
+	node        *Node
+	transmitKey string
+	receiveKey  string
+	instrument  instrument.Config
+	trace, spy  bool // snooped; set before the start
+}
+
+// NewActiveObject makes an object for the machine and joins it to the mesh. From
+// now on it gets what other objects transmit under its receive key, as if it had
+// been posted fifo; its queue keeps it until the object is started. The name
+// stands in every line of trace and spy: it must be printable, without brackets
+// or blanks, and no other object of the node may have it. ErrConfig says what is
+// wrong. It waits for the broker to take a new receive key.
+func (n *Node) NewActiveObject(name string, m activeobject.Machine, c ObjectConfig) (*ActiveObject, error) {
+	if name == "" || !printable(name, maxName) || strings.ContainsAny(name, "[] ") {
+		return nil, misconfigured("object name", "%q is not a name: it has to be printable, without blanks and brackets, of at most %d bytes", name, maxName)
+	}
+	if c.TransmitKey == "" {
+		c.TransmitKey = name
+	}
+	if c.ReceiveKey == "" {
+		c.ReceiveKey = "#"
+	}
+	if len(c.TransmitKey) > 255 || len(c.ReceiveKey) > 255 {
+		return nil, ErrRoutingKey
+	}
+	c.Config.Node = n.config.Name
+	o := &ActiveObject{
+		ActiveObject: activeobject.New(name, m, c.Config),
+		node:         n,
+		transmitKey:  c.TransmitKey,
+		receiveKey:   c.ReceiveKey,
+		instrument:   c.Config.Instrument,
+	}
+	if err := n.join(o); err != nil {
+		return nil, err
+	}
+	return o, nil
+}
+
+// Node returns the node that the object belongs to.
+func (o *ActiveObject) Node() *Node { return o.node }
+
+// Transmit sends the event to every object on the mesh whose receive key
+// matches the transmit key of this one: in other processes, on other hosts and
+// in this node, and never to this object. Any goroutine may call it, and it does
+// not block: the event waits in an outbox for each broker. The error says what
+// is known to be lost already: ErrPayload, if the payload cannot be encoded as
+// CBOR; seal.ErrTooLarge; an *OutboxError that names the brokers which it could
+// not be kept for.
+func (o *ActiveObject) Transmit(e hsm.Event) error {
+	return o.node.transmit(o, e)
+}
+
+// EnableSnoopTrace makes the object's trace heard on the whole mesh, and prints
+// here what others let hear. Call it before Start; later it gives
+// activeobject.ErrRunning.
+func (o *ActiveObject) EnableSnoopTrace() error {
+	c := o.instrument
+	c.Trace = true
+	if !o.trace {
+		c.Live = append(c.Live[:len(c.Live):len(c.Live)], o.node.snoop.traces)
+	}
+	return o.enable(c, &o.trace, Binding{ExchangeTrace, traceKey})
+}
+
+// EnableSnoopSpy is EnableSnoopTrace for the spy.
+func (o *ActiveObject) EnableSnoopSpy() error {
+	c := o.instrument
+	c.Spy = true
+	if !o.spy {
+		c.Live = append(c.Live[:len(c.Live):len(c.Live)], o.node.snoop.spies)
+	}
+	return o.enable(c, &o.spy, Binding{ExchangeSpy, spyKey})
+}
+
+func (o *ActiveObject) enable(c instrument.Config, enabled *bool, b Binding) error {
+	if err := o.SetInstrument(c); err != nil {
+		return err
+	}
+	o.instrument, *enabled = c, true
+	return o.node.receiver.bind(b)
+}
+
+// SnoopScribble sends a remark to whoever hears the trace channel, if the
+// object's trace is snooped; else the spy channel, if its spy is; else it writes
+// it into the object's own spy, which only a handler may do. What cannot be
+// printed becomes blank. Any goroutine may call it otherwise, and it does not
+// block.
+func (o *ActiveObject) SnoopScribble(text string) {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(text, "?"))
+	text = text[:min(len(text), maxLine)]
+	text = strings.ToValidUTF8(text, "")
+	switch {
+	case o.trace:
+		o.node.scribble(o.node.traces, traceKey, time.Now(), o.Name(), text)
+	case o.spy:
+		o.node.scribble(o.node.spies, spyKey, time.Now(), o.Name(), text)
+	default:
+		o.Scribble(text)
+	}
+}

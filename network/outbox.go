@@ -1,0 +1,186 @@
+package network
+
+import (
+	"sync"
+	"time"
+
+	"github.com/statemesh/statemesh/hsm"
+)
+
+// outMessage is a sealed message on its way to one broker.
+type outMessage struct {
+	exchange string
+	key      string
+	body     []byte
+	at       time.Time // when it was put here
+}
+
+// outbox holds what one broker is to get: messages that wait for a connection,
+// and those that the broker has not confirmed yet. Messages of a connection that
+// dies wait again, in their order; a receiver that had one already drops it as
+// seen before. It is bounded, so a dead peer costs memory for size messages and
+// no more.
+type outbox struct {
+	size int
+	ttl  time.Duration
+
+	mu       sync.Mutex // guards what follows
+	changed  sync.Cond
+	waiting  hsm.Deque[outMessage]
+	inFlight hsm.Deque[outMessage] // oldest first; done ones have no body
+	first    uint64                // number of the oldest in flight
+	pause    bool                  // the broker takes nothing at the moment
+	link     Link                  // that next serves, nil for none
+	stats    outboxStats
+}
+
+// outboxStats counts what became of an outbox's messages.
+type outboxStats struct {
+	Sent    uint64 // confirmed by the broker
+	Full    uint64 // not taken: the outbox was full
+	Expired uint64 // waited longer than ttl
+	Refused uint64 // the broker said no
+	Lost    uint64 // still here when the node was closed
+}
+
+func newOutbox(size int, ttl time.Duration) *outbox {
+	o := &outbox{size: size, ttl: ttl, first: 1}
+	o.changed.L = &o.mu
+	return o
+}
+
+// put takes a message, or reports that the outbox is full.
+func (o *outbox) put(m outMessage) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.waiting.Len()+o.inFlight.Len() >= o.size {
+		o.stats.Full++
+		return false
+	}
+	o.waiting.PushBack(m)
+	o.changed.Broadcast()
+	return true
+}
+
+// open makes the outbox serve a new link.
+func (o *outbox) open(l Link) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.link, o.pause, o.first = l, false, 1
+}
+
+// close ends the service of a link: what it did not confirm waits again.
+func (o *outbox) close() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.link = nil
+	for o.inFlight.Len() > 0 {
+		if m := o.inFlight.PopBack(); m.body != nil {
+			o.waiting.PushFront(m)
+		}
+	}
+	o.changed.Broadcast()
+}
+
+// next returns the next message for the link, and notes it as in flight. It
+// blocks until there is one; ok is false when the link is no longer served.
+func (o *outbox) next(l Link) (m outMessage, ok bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for {
+		if o.link != l {
+			return outMessage{}, false
+		}
+		if o.waiting.Len() == 0 || o.pause {
+			o.changed.Wait()
+			continue
+		}
+		m = o.waiting.PopFront()
+		if time.Since(m.at) > o.ttl {
+			o.stats.Expired++
+			continue
+		}
+		o.inFlight.PushBack(m)
+		return m, true
+	}
+}
+
+// setPause stops next while a broker is blocked.
+func (o *outbox) setPause(pause bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.pause = pause
+	o.changed.Broadcast()
+}
+
+// confirm takes note of what the broker said of the messages of link l.
+func (o *outbox) confirm(l Link, c Confirm) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.link != l || c.Number < o.first || c.Number >= o.first+uint64(o.inFlight.Len()) {
+		return
+	}
+	at := int(c.Number - o.first)
+	from := at
+	if c.Several {
+		from = 0
+	}
+	for i := from; i <= at; i++ {
+		m := o.inFlight.At(i)
+		if m.body == nil {
+			continue
+		}
+		*m = outMessage{}
+		if c.Refused {
+			o.stats.Refused++
+		} else {
+			o.stats.Sent++
+		}
+	}
+	for o.inFlight.Len() > 0 && o.inFlight.At(0).body == nil {
+		o.inFlight.PopFront()
+		o.first++
+	}
+	o.changed.Broadcast()
+}
+
+// drained waits until everything is confirmed, or stop is closed.
+func (o *outbox) drained(stop <-chan struct{}) bool {
+	unwatch := make(chan struct{})
+	defer close(unwatch)
+	go func() { // ended by stop or by unwatch
+		select {
+		case <-stop:
+			o.mu.Lock()
+			defer o.mu.Unlock()
+			o.changed.Broadcast()
+		case <-unwatch:
+		}
+	}()
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for {
+		if o.waiting.Len()+o.inFlight.Len() == 0 {
+			return true
+		}
+		select {
+		case <-stop:
+			return false
+		default:
+		}
+		o.changed.Wait()
+	}
+}
+
+// queued is how many messages are here.
+func (o *outbox) queued() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.waiting.Len() + o.inFlight.Len()
+}
+
+func (o *outbox) counts() outboxStats {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.stats
+}

@@ -1,0 +1,89 @@
+package network
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// receiver consumes from the own host's broker.
+type receiver struct {
+	*connection
+	handle func(Delivery)
+
+	mu       sync.Mutex // guards what follows
+	bindings []Binding
+	link     Link // that consumes now, nil for none
+}
+
+func newReceiver(c *connection, dial func(context.Context) (Link, error), handle func(Delivery)) *receiver {
+	r := &receiver{connection: c, handle: handle}
+	c.open = func(ctx context.Context) (session, error) {
+		link, err := dial(ctx)
+		if err != nil {
+			return session{}, err
+		}
+		s, err := r.consume(link)
+		if err != nil {
+			link.Close()
+		}
+		return s, err
+	}
+	return r
+}
+
+// consume prepares the work on a new link.
+func (r *receiver) consume(link Link) (session, error) {
+	r.mu.Lock()
+	bindings := slices.Clone(r.bindings)
+	r.mu.Unlock()
+	deliveries, err := link.Consume(bindings)
+	if err != nil {
+		return session{}, err
+	}
+	// What was asked for meanwhile; from here on, bind does it.
+	r.mu.Lock()
+	r.link = link
+	late := slices.Clone(r.bindings[len(bindings):])
+	r.mu.Unlock()
+	for _, b := range late {
+		if err := link.Bind(b); err != nil {
+			return session{}, err
+		}
+	}
+	return session{link, func() { r.receive(link, deliveries) }}, nil
+}
+
+func (r *receiver) receive(link Link, deliveries <-chan Delivery) {
+	var readers sync.WaitGroup // ended by the death of the link
+	readers.Go(func() {
+		for range link.Confirmed() {
+		}
+	})
+	readers.Go(func() {
+		for range link.Blocked() {
+		}
+	})
+	for d := range deliveries {
+		r.handle(d)
+	}
+	link.Close()
+	readers.Wait()
+}
+
+// bind makes what is published under the binding come here, from now on and on
+// every later link. It waits for the broker, if there is one, and returns its
+// error; the binding is made on the next link then.
+func (r *receiver) bind(b Binding) error {
+	r.mu.Lock()
+	known := slices.Contains(r.bindings, b)
+	if !known {
+		r.bindings = append(r.bindings, b)
+	}
+	link := r.link
+	r.mu.Unlock()
+	if known || link == nil {
+		return nil
+	}
+	return link.Bind(b)
+}

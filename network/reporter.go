@@ -1,0 +1,78 @@
+package network
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// reportEvery is how often one reason is reported at most.
+const reportEvery = time.Minute
+
+// maxReasons bounds what a reporter remembers. Reasons are words of this
+// package and never a peer's, but for the key of an unknown sender.
+const maxReasons = 256
+
+// reporter counts what goes wrong and says it, once and then not more often
+// than once a minute a reason, with the number left unsaid.
+type reporter struct {
+	log *slog.Logger
+
+	mu      sync.Mutex // guards reasons
+	reasons map[string]*reason
+}
+
+type reason struct {
+	count  uint64
+	unsaid uint64
+	last   time.Time
+}
+
+func newReporter(log *slog.Logger) *reporter {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &reporter{log: log, reasons: make(map[string]*reason)}
+}
+
+// report counts under a reason, and logs the message unless it did within the
+// last minute.
+func (r *reporter) report(why, message string, attrs ...any) {
+	r.mu.Lock()
+	it := r.reasons[why]
+	if it == nil {
+		if len(r.reasons) >= maxReasons {
+			why = "others"
+		}
+		if it = r.reasons[why]; it == nil {
+			it = &reason{}
+			r.reasons[why] = it
+		}
+	}
+	it.count++
+	now := time.Now()
+	if !it.last.IsZero() && now.Sub(it.last) < reportEvery {
+		it.unsaid++
+		r.mu.Unlock()
+		return
+	}
+	unsaid := it.unsaid
+	it.unsaid, it.last = 0, now
+	r.mu.Unlock()
+	if unsaid > 0 {
+		attrs = append(attrs, "unreported", unsaid)
+	}
+	r.log.Log(context.Background(), slog.LevelWarn, message, attrs...)
+}
+
+// counts returns the number of reports a reason.
+func (r *reporter) counts() map[string]uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	counts := make(map[string]uint64, len(r.reasons))
+	for why, it := range r.reasons {
+		counts[why] = it.count
+	}
+	return counts
+}

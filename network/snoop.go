@@ -1,0 +1,115 @@
+package network
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/statemesh/statemesh/instrument"
+)
+
+// snoop prints what is heard of traces and spies, of the node's own objects and
+// of others, in the order in which it came. The printing has a goroutine of its
+// own, so that a terminal that stands still holds nothing up.
+type snoop struct {
+	printer *instrument.Printer
+	traces  *instrument.Live // of the own objects
+	spies   *instrument.Live
+	step    []string // the spy lines so far of a step; belongs to the goroutine of spies
+
+	done chan struct{} // closed by the goroutine when it ends
+
+	mu      sync.Mutex // guards what follows
+	wake    sync.Cond
+	lines   []func() error
+	closed  bool
+	dropped uint64
+}
+
+// maxUnprinted bounds the lines that wait to be printed.
+const maxUnprinted = 8192
+
+func newSnoop(p *instrument.Printer, sendTrace func(instrument.Trace), sendSpy func(name string, lines []string)) *snoop {
+	s := &snoop{printer: p, done: make(chan struct{})}
+	s.wake.L = &s.mu
+	s.traces = instrument.NewLive(instrument.LiveConfig{Trace: func(t instrument.Trace) error {
+		s.print(func() error { return p.SnoopTrace(t, true) })
+		sendTrace(t)
+		return nil
+	}})
+	s.spies = instrument.NewLive(instrument.LiveConfig{Spy: func(name, line string) error {
+		s.print(func() error { return p.SnoopSpy(name, line, true) })
+		// One message a step: each step ends with this line.
+		if s.step = append(s.step, line); strings.HasPrefix(line, "<- Queued:(") {
+			sendSpy(name, s.step)
+			s.step = s.step[:0]
+		}
+		return nil
+	}})
+	go s.run()
+	return s
+}
+
+// print takes a line, or counts it as dropped.
+func (s *snoop) print(line func() error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || len(s.lines) >= maxUnprinted {
+		s.dropped++
+		return
+	}
+	s.lines = append(s.lines, line)
+	s.wake.Signal()
+}
+
+// heard prints what another node sent.
+func (s *snoop) heard(m traceMessage) {
+	switch {
+	case m.Text != "":
+		s.print(func() error { return s.printer.Scribble(m.trace().Time, m.Name, m.Text, false) })
+	case len(m.Lines) > 0:
+		for _, line := range m.Lines {
+			s.print(func() error { return s.printer.SnoopSpy(m.Name, line, false) })
+		}
+	default:
+		s.print(func() error { return s.printer.SnoopTrace(m.trace(), false) })
+	}
+}
+
+func (s *snoop) run() {
+	defer close(s.done)
+	var batch []func() error
+	for {
+		s.mu.Lock()
+		for len(s.lines) == 0 && !s.closed {
+			s.wake.Wait()
+		}
+		batch, s.lines = s.lines, batch[:0]
+		s.mu.Unlock()
+		if len(batch) == 0 {
+			return
+		}
+		for _, line := range batch {
+			if line() != nil {
+				s.mu.Lock()
+				s.dropped++
+				s.mu.Unlock()
+			}
+		}
+		clear(batch)
+	}
+}
+
+// closeLives hands on what the own objects did until now, and takes no more.
+func (s *snoop) closeLives() {
+	s.traces.Close()
+	s.spies.Close()
+}
+
+// close prints what waits and ends the goroutine.
+func (s *snoop) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.wake.Signal()
+	s.mu.Unlock()
+	<-s.done
+}
