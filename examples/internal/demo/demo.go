@@ -73,6 +73,8 @@ type Program struct {
 	About  string // one sentence
 	// Start makes and starts the object of a member.
 	Start func(context.Context, *Member) error
+	// Transport replaces the way to the brokers, for tests; nil is the default.
+	Transport network.Transport
 }
 
 // Main runs the program with the arguments of the process and ends the process:
@@ -154,6 +156,7 @@ func (p Program) run(ctx context.Context, o *Options, stdout, stderr io.Writer) 
 	}
 	config.Logger = slog.New(slog.NewTextHandler(stderr, nil))
 	config.Broker = o.Broker
+	config.Transport = p.Transport
 	config.Color = network.ColorNever
 	if !o.NoColor && instrument.Colours(stdout) {
 		config.Color = network.ColorAlways
