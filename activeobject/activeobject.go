@@ -48,15 +48,17 @@ type Config struct {
 // it must not be copied. Unless a method says otherwise, any goroutine may call
 // it, the object's own handlers too, and it does not block.
 type ActiveObject struct {
-	name     string
-	machine  Machine
-	config   Config
-	size     int
-	fabric   *Fabric
+	name    string
+	machine Machine
+	config  Config
+	size    int
+	fabric  *Fabric
+	base    time.Time // what times of timers count from
+
+	// Changed under mu, and only while no goroutine of the object runs.
 	recorder *instrument.Recorder
 	spying   bool
-	watching bool      // needs to know whether a post comes from the step that runs
-	base     time.Time // what times of timers count from
+	watching bool // needs to know whether a post comes from the step that runs
 
 	mu    sync.Mutex // guards all down to the next empty line
 	wake  sync.Cond
@@ -75,16 +77,17 @@ type ActiveObject struct {
 	failure *Failure
 	done    chan struct{} // closed by the goroutine when it ends
 
-	urgent atomic.Bool  // the goroutine must look under the lock before its next step
-	left   atomic.Int64 // how many of taken are left
-	inStep atomic.Bool  // kept only when watching
+	urgent atomic.Bool   // the goroutine must look under the lock before its next step
+	left   atomic.Int64  // how many of taken are left
+	inStep atomic.Uint64 // the id of the goroutine if a step runs on it, else 0; kept only when watching
 
 	// What follows belongs to the object's goroutine.
 	taken     hsm.Deque[item]
 	deferred  hsm.Deque[item]
 	current   item
+	leaf      hsm.State // that the step began in
 	starting  bool
-	goroutine string // its id, kept only when watching
+	goroutine uint64 // its id, kept only when watching
 }
 
 // item is an event that waits.
@@ -169,7 +172,11 @@ func (o *ActiveObject) In(s hsm.State) bool { return o.machine.In(s) }
 func (o *ActiveObject) Child(s hsm.State) (hsm.State, bool) { return o.machine.Child(s) }
 
 // Recorder returns what the object records, nil if it was not asked to.
-func (o *ActiveObject) Recorder() *instrument.Recorder { return o.recorder }
+func (o *ActiveObject) Recorder() *instrument.Recorder {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.recorder
+}
 
 // Scribble writes a line of text into the spy. Only the object's handlers may
 // call it. Without a spy it does nothing.
@@ -203,5 +210,6 @@ func (o *ActiveObject) depths() (queued, deferred int) {
 // own reports whether the caller is a handler of the object, and not somebody
 // else while a step runs. It is exact only when watching.
 func (o *ActiveObject) own() bool {
-	return o.watching && o.inStep.Load() && o.goroutine == goroutineID()
+	id := o.inStep.Load()
+	return id != 0 && id == goroutineID()
 }

@@ -78,6 +78,24 @@ func TestPublishOrder(t *testing.T) {
 	}
 }
 
+// TestPublishOvertakesWhileStepsRun: what is published stays where others can
+// overtake it until it is handled.
+func TestPublishOvertakesWhileStepsRun(t *testing.T) {
+	p := subscribed(t, activeobject.Config{}, activeobject.FIFO, sigA, sigB, sigC, sigD)
+	release := p.hold(t)
+	entered, releaseSecond := p.gate(t)
+	publish(t, p, sigA, 1000)
+	publish(t, p, sigB, 1000)
+	release()
+	wait(t, entered)
+	publish(t, p, sigC, 10)
+	publish(t, p, sigD, 1)
+	releaseSecond()
+	if diff := cmp.Diff([]string{"D", "C", "A", "B"}, p.drained(t)); diff != "" {
+		t.Errorf("handled (-want +got):\n%s", diff)
+	}
+}
+
 // TestPublishAgainstModel puts published and posted events, some of a timer that
 // is cancelled, into one queue at random.
 func TestPublishAgainstModel(t *testing.T) { check(t, publishProperty) }

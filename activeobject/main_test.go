@@ -124,10 +124,10 @@ func (p *probe) timed(t testing.TB, s hsm.Signal, when activeobject.Timing) acti
 }
 
 // drained ends the object once it has handled what waits, and returns what it
-// handled.
-func (p *probe) drained(t testing.TB) []string {
+// handled. That may take a minute, or as long as is said.
+func (p *probe) drained(t testing.TB, within ...time.Duration) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), append(within, time.Minute)[0])
 	defer cancel()
 	if err := p.Drain(ctx); err != nil {
 		t.Fatalf("Drain: %v", err)

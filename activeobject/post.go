@@ -59,7 +59,7 @@ func (o *ActiveObject) Deliver(e hsm.Event, origin hsm.Origin) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.put(item{event: e, origin: origin}, false)
+	return o.put(item{event: e, origin: origin}, false, false)
 }
 
 // NewOrigin returns an origin for an event that the object sends by ways of its
@@ -89,7 +89,7 @@ func (o *ActiveObject) post(e hsm.Event, lifo bool, when []Timing) (TimerID, err
 	if len(when) == 0 {
 		o.mu.Lock()
 		o.ids++
-		err := o.put(item{event: e, origin: hsm.Origin{ID: o.ids, Cause: cause}}, lifo)
+		err := o.put(item{event: e, origin: hsm.Origin{ID: o.ids, Cause: cause}}, lifo, own)
 		o.mu.Unlock()
 		o.recordPost(own, lifo, e, err)
 		return 0, err
@@ -99,7 +99,7 @@ func (o *ActiveObject) post(e hsm.Event, lifo bool, when []Timing) (TimerID, err
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.arm(e, cause, lifo, when[0])
+	return o.arm(e, cause, lifo, own, when[0])
 }
 
 // recordPost writes a post of the step that runs into the spy.
@@ -111,17 +111,18 @@ func (o *ActiveObject) recordPost(own, lifo bool, e hsm.Event, err error) {
 	if lifo {
 		kind = hsm.KindPostLIFO
 	}
-	o.recorder.Log().Add(hsm.Record{Kind: kind, Signal: e.Signal})
+	o.add(hsm.Record{Kind: kind, Signal: e.Signal})
 }
 
-// put queues an item and wakes the goroutine. The caller holds mu.
-func (o *ActiveObject) put(it item, lifo bool) error {
+// put queues an item and wakes the goroutine; own says that the step that runs
+// does it. The caller holds mu.
+func (o *ActiveObject) put(it item, lifo, own bool) error {
 	if o.phase >= draining {
 		return ErrStopped
 	}
 	if o.waiting() >= o.size {
 		if o.config.Overflow == hsm.Reject {
-			return o.reject(it.event)
+			return o.reject(it.event, own)
 		}
 		o.makeRoom(lifo)
 	}
@@ -145,7 +146,16 @@ func (o *ActiveObject) put(it item, lifo bool) error {
 // of the queue.
 func (o *ActiveObject) putInOrder(it item) {
 	var behind []item
-	for o.queue.Len() > 0 && o.queue.Back().priority > it.priority {
+	for o.queue.Len() > 0 {
+		back := o.queue.Back()
+		if o.isDead(back) {
+			o.queue.PopBack()
+			o.dead--
+			continue
+		}
+		if back.priority <= it.priority {
+			break
+		}
 		behind = append(behind, o.queue.PopBack())
 	}
 	o.queue.PushBack(it)
@@ -177,11 +187,16 @@ func (o *ActiveObject) makeRoom(lifo bool) {
 	}
 }
 
-// reject counts an event that a full queue refuses. The caller holds mu.
-func (o *ActiveObject) reject(e hsm.Event) error {
+// reject counts an event that a full queue refuses, and writes it into the spy:
+// of the step that runs if that did it, else of the next one. The caller holds mu.
+func (o *ActiveObject) reject(e hsm.Event, own bool) error {
 	o.stats.Rejected++
-	if o.spying && len(o.late) < maxLate {
-		o.late = append(o.late, hsm.Record{Kind: hsm.KindRejected, Signal: e.Signal})
+	r := hsm.Record{Kind: hsm.KindRejected, Signal: e.Signal}
+	switch {
+	case own:
+		o.add(r)
+	case o.spying && len(o.late) < maxLate:
+		o.late = append(o.late, r)
 		o.urgent.Store(true)
 	}
 	return &hsm.SignalError{Signal: e.Signal, Err: hsm.ErrQueueFull}
@@ -197,7 +212,7 @@ func (o *ActiveObject) Defer(e hsm.Event) error {
 		return err
 	}
 	it := o.current
-	it.timer = 0
+	it.timer, it.priority = 0, 0
 	if e.Signal != it.event.Signal {
 		o.mu.Lock()
 		o.ids++
@@ -209,7 +224,7 @@ func (o *ActiveObject) Defer(e hsm.Event) error {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		if o.config.Overflow == hsm.Reject {
-			return o.reject(e)
+			return o.reject(e, true)
 		}
 		o.stats.Dropped++
 		o.deferred.PopFront()
@@ -228,7 +243,7 @@ func (o *ActiveObject) Recall() (bool, error) {
 	}
 	it := o.deferred.Front()
 	o.mu.Lock()
-	err := o.put(it, false)
+	err := o.put(it, false, true)
 	o.mu.Unlock()
 	if err != nil {
 		return true, err

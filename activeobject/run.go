@@ -2,7 +2,6 @@ package activeobject
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -39,7 +38,7 @@ func (o *ActiveObject) Start(ctx context.Context, s hsm.State) error {
 	}
 }
 
-// Stop ends the object after the step that runs: its timers are cancelled, what
+// Stop ends the object after the step that runs: its timers post no more, what
 // waits or is deferred is discarded and counted, its subscriptions end, and
 // posts give ErrStopped from then on. It blocks until the goroutine has ended,
 // or returns ctx.Err() when ctx ends first; the object ends all the same as soon
@@ -47,7 +46,8 @@ func (o *ActiveObject) Start(ctx context.Context, s hsm.State) error {
 // it does not wait. On an object that does not run it does nothing.
 func (o *ActiveObject) Stop(ctx context.Context) error { return o.stop(ctx, stopping) }
 
-// Drain is Stop, but for the events that wait: they are handled first. What
+// Drain is Stop, but for the events that wait, those included that timers have
+// posted: they are handled first, and what is deferred is discarded. What
 // their handlers post is refused with ErrStopped, so that this ends; when ctx
 // ends first, Drain becomes Stop.
 func (o *ActiveObject) Drain(ctx context.Context) error {
@@ -81,7 +81,7 @@ func (o *ActiveObject) ask(how phase) <-chan struct{} {
 	}
 	if how > o.phase {
 		o.phase = how
-		o.clearTimers()
+		o.endTimers()
 		o.urgent.Store(true)
 		o.wake.Signal()
 	}
@@ -150,9 +150,10 @@ func (o *ActiveObject) run(s hsm.State, started chan<- error) {
 
 // step runs the current item to completion.
 func (o *ActiveObject) step(s hsm.State) error {
+	o.leaf = o.machine.State()
 	if o.watching {
-		o.inStep.Store(true)
-		defer o.inStep.Store(false)
+		o.inStep.Store(o.goroutine)
+		defer o.inStep.Store(0)
 	}
 	if o.starting {
 		return o.machine.StartFrom(s, o.current.origin)
@@ -165,12 +166,7 @@ func (o *ActiveObject) judge(err error) *Failure {
 	if err == nil {
 		return nil
 	}
-	f := &Failure{Object: o.name, State: o.machine.Tree().Name(o.machine.State()), Event: o.current.event, Err: err}
-	var handler *hsm.HandlerError
-	if errors.As(err, &handler) {
-		f.State = handler.State
-	}
-	return f
+	return &Failure{Object: o.name, State: o.machine.Tree().Name(o.leaf), Event: o.current.event, Err: err}
 }
 
 // caught makes a failure of a panic, or of the end of the goroutine if there
@@ -194,10 +190,6 @@ func (o *ActiveObject) next() bool {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, r := range o.late {
-		o.recorder.Log().Add(r)
-	}
-	o.late = o.late[:0]
 	for {
 		if o.phase == stopping {
 			return false
@@ -218,6 +210,10 @@ func (o *ActiveObject) next() bool {
 			o.prioritized--
 		}
 		if o.met(o.current) {
+			for _, r := range o.late {
+				o.add(r)
+			}
+			o.late = o.late[:0]
 			o.urgent.Store(o.front.Len() > 0 || o.phase == draining)
 			return true
 		}
@@ -248,16 +244,15 @@ func (o *ActiveObject) end(failure *Failure) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.phase, o.failure = stopped, failure
-	o.clearTimers()
 	waiting := o.waiting() + o.deferred.Len()
 	o.stats.Discarded += uint64(waiting)
 	for _, d := range []*hsm.Deque[item]{&o.queue, &o.front, &o.taken, &o.deferred} {
 		*d = hsm.Deque[item]{}
 	}
+	o.releaseTimers()
 	o.dead, o.prioritized, o.late, o.current = 0, 0, nil, item{}
 	o.left.Store(0)
 	o.urgent.Store(false)
-	o.inStep.Store(false)
 	close(o.done)
 }
 

@@ -91,7 +91,7 @@ func (o *ActiveObject) CancelEvents(signal hsm.Signal) int {
 }
 
 // arm sets a timer. The caller holds mu.
-func (o *ActiveObject) arm(e hsm.Event, cause uint64, lifo bool, when Timing) (TimerID, error) {
+func (o *ActiveObject) arm(e hsm.Event, cause uint64, lifo, own bool, when Timing) (TimerID, error) {
 	if o.phase >= draining {
 		return 0, ErrStopped
 	}
@@ -105,7 +105,7 @@ func (o *ActiveObject) arm(e hsm.Event, cause uint64, lifo bool, when Timing) (T
 	}
 	id := o.id(slot)
 	if when.atOnce {
-		if err := o.expire(slot); err != nil {
+		if err := o.expire(slot, own); err != nil {
 			o.release(slot)
 			return 0, err
 		}
@@ -155,7 +155,7 @@ func (o *ActiveObject) cancel(slot uint32) {
 func (o *ActiveObject) bury(d *hsm.Deque[item]) {
 	for range d.Len() {
 		it := d.PopFront()
-		if _, ok := o.find(it.timer); it.timer != 0 && !ok {
+		if o.isDead(it) {
 			o.dead-- // published events have no timer, so prioritized stays
 			continue
 		}
@@ -163,11 +163,20 @@ func (o *ActiveObject) bury(d *hsm.Deque[item]) {
 	}
 }
 
+// isDead reports whether an item is of a timer that was cancelled.
+func (o *ActiveObject) isDead(it item) bool {
+	if it.timer == 0 {
+		return false
+	}
+	_, ok := o.find(it.timer)
+	return !ok
+}
+
 // expire makes a timer's post. The caller holds mu.
-func (o *ActiveObject) expire(slot uint32) error {
+func (o *ActiveObject) expire(slot uint32, own bool) error {
 	t := &o.slots[slot]
 	o.ids++
-	err := o.put(item{event: t.event, origin: hsm.Origin{ID: o.ids, Cause: t.cause}, timer: o.id(slot)}, t.lifo)
+	err := o.put(item{event: t.event, origin: hsm.Origin{ID: o.ids, Cause: t.cause}, timer: o.id(slot)}, t.lifo, own)
 	if err == nil {
 		t.waiting++
 	}
@@ -208,7 +217,7 @@ func (o *ActiveObject) fire() {
 	for len(o.heap) > 0 && o.slots[o.heap[0]].due <= now {
 		slot := o.heap[0]
 		// A queue that is full has counted the post; the timer goes on.
-		_ = o.expire(slot)
+		_ = o.expire(slot, false)
 		t := &o.slots[slot]
 		if t.left == 0 {
 			o.remove(0)
@@ -247,15 +256,28 @@ func (o *ActiveObject) ring(now int64) {
 	}
 }
 
-// clearTimers ends all timers. The caller holds mu.
-func (o *ActiveObject) clearTimers() {
+// endTimers makes the timers post no more. What they have posted waits on, and
+// can still be cancelled. The caller holds mu.
+func (o *ActiveObject) endTimers() {
 	if o.clock != nil {
 		o.clock.Stop()
 	}
 	o.rings = 0
+	for n := len(o.heap); n > 0; n-- {
+		slot := o.heap[n-1]
+		o.remove(n - 1)
+		if o.slots[slot].left = 0; o.slots[slot].waiting == 0 {
+			o.release(slot)
+		}
+	}
+}
+
+// releaseTimers gives back the slots of timers whose events waited, and are gone
+// now. The caller holds mu.
+func (o *ActiveObject) releaseTimers() {
 	for slot := range o.slots {
-		if t := &o.slots[slot]; t.at >= 0 || t.waiting > 0 {
-			o.cancel(uint32(slot))
+		if o.slots[slot].inUse() {
+			o.release(uint32(slot))
 		}
 	}
 }

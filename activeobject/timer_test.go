@@ -215,6 +215,24 @@ func TestTimerFindsTheQueueFull(t *testing.T) {
 			t.Errorf("spy (-want +got):\n%s", diff)
 		}
 	})
+	inBubble(t, "times", func(t *testing.T) {
+		p := started(t, activeobject.Config{QueueSize: 2})
+		release := p.hold(t)
+		id := p.timed(t, sigA, activeobject.Times(4, time.Second))
+		time.Sleep(time.Minute)
+		if diff := cmp.Diff(activeobject.Stats{Waiting: 2, Rejected: 2}, p.Stats()); diff != "" {
+			t.Errorf("stats (-want +got):\n%s", diff)
+		}
+		release()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if p.CancelEvent(id) {
+			t.Error("a timer whose last posts were refused goes on")
+		}
+		if diff := cmp.Diff([]string{"A", "A"}, p.drained(t)); diff != "" {
+			t.Errorf("handled (-want +got):\n%s", diff)
+		}
+	})
 	inBubble(t, "drop", func(t *testing.T) {
 		p := started(t, activeobject.Config{QueueSize: 2, Overflow: hsm.Drop})
 		release := p.hold(t)

@@ -106,7 +106,7 @@ func (b *builder[C]) checkStates() {
 			n++
 		}
 		if n > first {
-			b.fail(first, "", ErrNotCreated, "states %d to %d are left out below state %d %q", first, n-1, n, b.byNumber[n].name)
+			b.fail(first, "", ErrNotCreated, "the numbers %d to %d are left out before state %d %q", first, n-1, n, b.byNumber[n].name)
 		}
 	}
 }

@@ -93,6 +93,27 @@ func Example() {
 		fmt.Println(line)
 	}
 	// Output:
+	// hello
+	// hello
+	// 2 knocks in inner
+	// START
+	// ENTRY_SIGNAL:outer
+	// INIT_SIGNAL:outer
+	// POST_FIFO:to_inner
+	// <- Queued:(1) Deferred:(0)
+	// to_inner:outer
+	// ENTRY_SIGNAL:inner
+	// INIT_SIGNAL:inner
+	// <- Queued:(2) Deferred:(0)
+	// knock:inner
+	// EXIT_SIGNAL:inner
+	// ENTRY_SIGNAL:inner
+	// INIT_SIGNAL:inner
+	// <- Queued:(1) Deferred:(0)
+	// knock:inner
+	// knock:outer
+	// knock:outer:HOOK
+	// <- Queued:(0) Deferred:(0)
 }
 
 // The same chart as flat Go source. The file goes into the package of the
@@ -104,4 +125,53 @@ func ExampleFactory_Source() {
 	}
 	fmt.Printf("%s", source)
 	// Output:
+	// package factory_test
+	//
+	// import "github.com/statemesh/statemesh/hsm"
+	//
+	// const (
+	// 	outer hsm.State = iota + 1
+	// 	inner
+	// )
+	//
+	// var (
+	// 	toInner = hsm.NewSignal("to_inner")
+	// 	knock   = hsm.NewSignal("knock")
+	// )
+	//
+	// var chart = hsm.MustCompile([]hsm.Spec[*ergodic]{
+	// 	outer: {Name: "outer", Handle: outerState},
+	// 	inner: {Name: "inner", Parent: outer, Handle: innerState},
+	// })
+	//
+	// func outerState(c *ergodic, e hsm.Event) hsm.Status {
+	// 	switch e.Signal {
+	// 	case hsm.Init:
+	// 		return passOn(c.outerInit(e))
+	// 	case toInner:
+	// 		return passOn(c.goInner(e))
+	// 	case knock:
+	// 		return passOn(c.count(e))
+	// 	}
+	// 	return hsm.Super
+	// }
+	//
+	// func innerState(c *ergodic, e hsm.Event) hsm.Status {
+	// 	switch e.Signal {
+	// 	case hsm.Entry:
+	// 		return passOn(c.hello(e))
+	// 	case knock:
+	// 		return passOn(c.onlyFirst(e))
+	// 	}
+	// 	return hsm.Super
+	// }
+	//
+	// // passOn makes Super of Unhandled: where a guard says no, the spy of a chart
+	// // that was built from callbacks has no EMPTY_SIGNAL line.
+	// func passOn(status hsm.Status) hsm.Status {
+	// 	if status == hsm.Unhandled {
+	// 		return hsm.Super
+	// 	}
+	// 	return status
+	// }
 }

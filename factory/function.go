@@ -43,11 +43,11 @@ func functionOf(given any) function {
 			return f
 		}
 	}
-	switch {
-	case strings.Contains(rest, "[") && !strings.Contains(rest, "."):
-		f.text = "the generic function " + f.text
+	switch at := fmt.Sprintf("%s:%d", filepath.Base(file), line); {
+	case strings.Contains(rest, "["):
+		f.text = "the generic function at " + at
 	case strings.Contains(rest, "."):
-		f.text = fmt.Sprintf("the function literal at %s:%d", filepath.Base(file), line)
+		f.text = "the function literal at " + at
 	default:
 		f.name = rest
 	}

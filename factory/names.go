@@ -20,6 +20,7 @@ const predeclared = `any append bool byte cap clear close comparable complex com
 float32 float64 imag int int16 int32 int64 int8 iota len make max min new nil panic print println real recover rune string true
 uint uint16 uint32 uint64 uint8 uintptr init main`
 
+// reserve keeps declare from giving that name to anything.
 func (n *names) reserve(name string) {
 	if n.taken == nil {
 		n.taken = make(map[string]bool)
@@ -30,6 +31,7 @@ func (n *names) reserve(name string) {
 	n.taken[name] = true
 }
 
+// free reports whether id can be declared.
 func (n *names) free(id string) bool { return !n.taken[id] && token.IsIdentifier(id) }
 
 // declare returns the identifier for a name of the chart. If that is taken, or
@@ -52,6 +54,14 @@ func (n *names) declare(name, kind string) string {
 	return id
 }
 
+// either returns the short identifier if it is free, else one made of the long.
+func (n *names) either(short, long string) string {
+	if !n.free(short) {
+		short = long
+	}
+	return n.declare(short, "value")
+}
+
 // camel makes one word of several: to_inner and TO INNER become toInner.
 func camel(name string) string {
 	var b strings.Builder
@@ -70,6 +80,7 @@ func camel(name string) string {
 	return b.String()
 }
 
+// upper makes the first letter of a word a capital.
 func upper(word string) string {
 	r := []rune(word)
 	r[0] = unicode.ToUpper(r[0])

@@ -29,8 +29,8 @@ type SourceConfig struct {
 	// Prefix goes before every other name that the source declares, so that it
 	// can stand beside what it was made from.
 	Prefix string
-	// Declared leaves the declarations of states and signals out: the package
-	// has them already, under the names that the source uses for them.
+	// Declared leaves the declarations of states and signals out, since the
+	// package has them already, under the names that Source makes for them.
 	Declared bool
 }
 
@@ -44,19 +44,21 @@ type SourceConfig struct {
 //
 // Names are made of those of the chart: the state "outer" is outer, the signal
 // "to_inner" is toInner. Where that would be no name, or one that is taken, it
-// is varied; that never happens to a name which follows these rules already.
+// is varied, but of what else the package declares Source knows nothing: if that
+// is in the way, a Prefix helps.
 //
-// A function literal and a method value have no name that source could call. In
-// their place stands a variable, whose comment says where the literal is, and
-// whose body, which panics, is to be replaced by that of the literal. Likewise
-// for what the package cannot name: a generic function, or something
-// unexported of another package.
+// A function literal and a method value have no name to be called by. For each
+// the source has a variable with a function that panics and says what is to be
+// filled in: the literal of that file and line, or the method of a value. The
+// same goes for a generic function, and for what another package does not
+// export.
 //
 // In a state Entry comes first, then Init, then the other signals in the order
 // in which they were first caught, then Exit.
 //
-// The errors are those of Compile, and ErrSource: C is a type that cannot be
-// written in a file, or the config has a name that is none.
+// The errors are those of Compile, and ErrSource: C is a type without a name
+// that the file could use, or the config has a name that is none or is taken. A
+// C that is declared inside a function is not recognized as such.
 func (f *Factory[C]) Source(c SourceConfig) ([]byte, error) {
 	chart, err := f.Compile()
 	if err != nil {
@@ -175,8 +177,15 @@ func (w *writer) nameAll(data reflect.Type) error {
 	w.names.reserve("hsm")
 	for _, s := range w.states {
 		for _, c := range s.catches {
-			if c.handler.path == w.home && !c.handler.method {
-				w.names.reserve(c.handler.name)
+			if h := c.handler; h.path == w.home && !h.method {
+				w.names.reserve(h.name)
+			}
+		}
+	}
+	for _, s := range w.states {
+		for _, c := range s.catches {
+			if h := c.handler; h.path != w.home && w.callable(h) {
+				w.importName(h.path)
 			}
 		}
 	}
@@ -215,7 +224,7 @@ func (w *writer) nameAll(data reflect.Type) error {
 		}
 	}
 	w.names.prefix = ""
-	w.data, w.event = w.names.declare("c", "data"), w.names.declare("e", "event")
+	w.data, w.event = w.names.either("c", "data"), w.names.either("e", "event")
 	return nil
 }
 
@@ -256,8 +265,8 @@ func (w *writer) functions() {
 		}
 		w.printf("return hsm.Super\n}\n")
 	}
-	w.printf("\n// %s makes Super of Unhandled: in a chart that was built from callbacks a guard\n", w.passOn)
-	w.printf("// that says no leaves no EMPTY_SIGNAL line in the spy.\n")
+	w.printf("\n// %s makes Super of Unhandled: where a guard says no, the spy of a chart\n", w.passOn)
+	w.printf("// that was built from callbacks has no EMPTY_SIGNAL line.\n")
 	w.printf("func %s(status hsm.Status) hsm.Status {\nif status == hsm.Unhandled {\nreturn hsm.Super\n}\nreturn status\n}\n", w.passOn)
 	for _, s := range w.states {
 		for _, c := range s.catches {

@@ -104,3 +104,58 @@ func TestTopDeclaredInPart(t *testing.T) {
 		}
 	}
 }
+
+// TestSetLogAfterPanic: a log that is set while the machine waits for Reset is
+// the one that the next start is written to.
+func TestSetLogAfterPanic(t *testing.T) {
+	s := answer(nil)
+	m := scriptMachine(s, nil)
+	s.do["GO:b"] = func() hsm.Status { panic("boom") }
+	if err := m.Start(mB); err != nil {
+		t.Fatal(err)
+	}
+	func() {
+		defer func() { _ = recover() }()
+		_ = m.Dispatch(hsm.Event{Signal: mGo})
+	}()
+	log := hsm.NewLog(hsm.LogConfig{Spy: 10, Trace: 10})
+	m.SetLog(log)
+	m.Reset()
+	if err := m.Start(mQ); err != nil {
+		t.Fatal(err)
+	}
+	source := instrument.Source{Tree: m.Tree(), NoSearch: true}
+	want := []string{"START", "ENTRY_SIGNAL:q", "INIT_SIGNAL:q", "<- Queued:(0) Deferred:(0)"}
+	if diff := cmp.Diff(want, source.Spy(log.Records(10))); diff != "" || m.Log() != log || len(log.Transitions(10)) != 1 {
+		t.Errorf("%d transitions; spy (-want +got):\n%s", len(log.Transitions(10)), diff)
+	}
+}
+
+// TestPanicInSpy: what the machine did in a step that a panic cut short stands
+// in the spy, before the start that follows it.
+func TestPanicInSpy(t *testing.T) {
+	s := answer(nil)
+	log := hsm.NewLog(hsm.LogConfig{Spy: 100})
+	m := scriptMachine(s, log)
+	if err := m.Start(mB); err != nil {
+		t.Fatal(err)
+	}
+	log.ClearRecords()
+	s.do["GO:p"] = func() hsm.Status { panic("boom") }
+	func() {
+		defer func() { _ = recover() }()
+		_ = m.Dispatch(hsm.Event{Signal: mGo})
+	}()
+	if n := len(log.Records(100)); n != 0 {
+		t.Errorf("%d records of a step that has not ended", n)
+	}
+	m.Reset()
+	if err := m.Start(mQ); err != nil {
+		t.Fatal(err)
+	}
+	source := instrument.Source{Tree: m.Tree(), NoSearch: true}
+	want := []string{"GO:b", "GO:p", "START", "ENTRY_SIGNAL:q", "INIT_SIGNAL:q", "<- Queued:(0) Deferred:(0)"}
+	if diff := cmp.Diff(want, source.Spy(log.Records(100))); diff != "" {
+		t.Errorf("spy (-want +got):\n%s", diff)
+	}
+}

@@ -51,6 +51,7 @@ func NewLog(c LogConfig) *Log {
 	l := &Log{spy: c.Spy > 0, trace: c.Trace > 0, live: c.Live, depths: c.Depths}
 	l.records.init(max(c.Spy, 0), &l.mu)
 	l.transitions.init(max(c.Trace, 0), &l.mu)
+	l.clock.set()
 	return l
 }
 
@@ -96,21 +97,6 @@ func (l *Log) Add(r Record) {
 	}
 }
 
-// call writes that a state is called and returns the record's number.
-func (l *Log) call(s State, signal Signal) uint64 {
-	at := l.records.written()
-	*l.records.next() = Record{Kind: KindCall, State: s, Signal: signal}
-	return at
-}
-
-// handled marks the record of a call whose handler did not pass it on. After a
-// step that is longer than the ring the record may be gone.
-func (l *Log) handled(at uint64) {
-	if at >= l.records.oldest() {
-		l.records.at(at).Handled = true
-	}
-}
-
 // tran writes the transition that the step made.
 func (l *Log) tran(t Transition) *Transition {
 	p := l.transitions.next()
@@ -148,9 +134,14 @@ type clock struct {
 
 func (c *clock) now() int64 {
 	since := time.Since(c.base)
-	if since > time.Minute || c.base.IsZero() {
-		c.base, since = time.Now(), 0
-		c.unix = c.base.UnixNano()
+	if since > time.Minute {
+		c.set()
+		return c.unix
 	}
 	return c.unix + int64(since)
+}
+
+func (c *clock) set() {
+	c.base = time.Now()
+	c.unix = c.base.UnixNano()
 }

@@ -179,15 +179,18 @@ func (m *Machine[C]) transition(source *state[C], signal Signal, answer Status) 
 		ancestor, depth = ancestor.parent, depth-1
 	}
 	from := m.leaf
-	for s := from; s != ancestor; s = s.parent {
-		var answer Status
-		if m.log == nil {
-			answer = s.handle(m.data, Event{Signal: Exit})
-		} else {
-			answer = m.spied(s, Event{Signal: Exit})
+	if m.log == nil {
+		data := m.data
+		for s := from; s != ancestor; s = s.parent {
+			if answer := s.handle(data, Event{Signal: Exit}); uint64(answer-Super) > uint64(Unhandled-Super) {
+				m.mistake(s, Exit, answer, ErrTranInside)
+			}
 		}
-		if uint64(answer-Super) > uint64(Unhandled-Super) {
-			m.mistake(s, Exit, answer, ErrTranInside)
+	} else {
+		for s := from; s != ancestor; s = s.parent {
+			if answer := m.spied(s, Event{Signal: Exit}); uint64(answer-Super) > uint64(Unhandled-Super) {
+				m.mistake(s, Exit, answer, ErrTranInside)
+			}
 		}
 	}
 	return m.arrive(from, target, target.path[depth:])
@@ -198,17 +201,7 @@ func (m *Machine[C]) transition(source *state[C], signal Signal, answer Status) 
 // transition leads further down, so this ends.
 func (m *Machine[C]) arrive(from, s *state[C], path []*state[C]) error {
 	for {
-		for _, n := range path {
-			var answer Status
-			if m.log == nil {
-				answer = n.handle(m.data, Event{Signal: Entry})
-			} else {
-				answer = m.spied(n, Event{Signal: Entry})
-			}
-			if uint64(answer-Super) > uint64(Unhandled-Super) {
-				m.mistake(n, Entry, answer, ErrTranInside)
-			}
-		}
+		m.enter(path)
 		var answer Status
 		if m.log == nil {
 			answer = s.handle(m.data, Event{Signal: Init})
@@ -235,6 +228,24 @@ func (m *Machine[C]) arrive(from, s *state[C], path []*state[C]) error {
 	return m.end(m.log.tran(Transition{Signal: m.signal, From: from.id, To: s.id, Unix: m.asked, Origin: m.origin}))
 }
 
+// enter enters the states of path, outermost first.
+func (m *Machine[C]) enter(path []*state[C]) {
+	if m.log == nil {
+		data := m.data
+		for _, s := range path {
+			if answer := s.handle(data, Event{Signal: Entry}); uint64(answer-Super) > uint64(Unhandled-Super) {
+				m.mistake(s, Entry, answer, ErrTranInside)
+			}
+		}
+		return
+	}
+	for _, s := range path {
+		if answer := m.spied(s, Event{Signal: Entry}); uint64(answer-Super) > uint64(Unhandled-Super) {
+			m.mistake(s, Entry, answer, ErrTranInside)
+		}
+	}
+}
+
 // initial returns the target of the initial transition that the handler of s
 // asked for, the declared one if the answer cannot be followed.
 func (m *Machine[C]) initial(s *state[C], answer Status) *state[C] {
@@ -259,10 +270,14 @@ func (m *Machine[C]) spied(s *state[C], e Event) Status {
 	if !m.log.spy {
 		return s.handle(m.data, e)
 	}
-	at := m.log.call(s.id, e.Signal)
+	records := &m.log.records
+	r := records.next()
+	turns := records.turns
+	*r = Record{Kind: KindCall, State: s.id, Signal: e.Signal}
 	answer := s.handle(m.data, e)
-	if answer != Super && answer != Unhandled {
-		m.log.handled(at)
+	// After a step that is longer than the ring, something else stands there.
+	if answer != Super && answer != Unhandled && records.turns-turns < uint64(cap(records.chunks)) {
+		r.Handled = true
 	}
 	return answer
 }
@@ -298,6 +313,8 @@ func (m *Machine[C]) attend(t *Transition) error {
 
 // mistake notes what a handler did wrong, if it is the step's first mistake. An
 // answer that is none at all is ErrStatus whatever else it might be.
+//
+//go:noinline
 func (m *Machine[C]) mistake(s *state[C], signal Signal, answer Status, err error) {
 	if _, ok := answer.Target(); !ok {
 		err = ErrStatus

@@ -41,12 +41,23 @@ func TestDeque(t *testing.T) {
 				want = want[:last]
 			},
 			"": func(t *rapid.T) {
+				want = slices.Clone(want)
 				if d.Len() != len(want) || !slices.Equal(d.Slice(), want) {
 					t.Fatalf("deque is %v with Len %d, want %v", d.Slice(), d.Len(), want)
 				}
-				if len(want) > 0 && d.Front() != want[0] {
-					t.Fatalf("Front is %d, want %d", d.Front(), want[0])
+				if len(want) == 0 {
+					return
 				}
+				if front, back := d.Front(), d.Back(); front != want[0] || back != want[len(want)-1] {
+					t.Fatalf("Front is %d and Back %d, want the ends of %v", front, back, want)
+				}
+				// What At points to may be changed in place.
+				i := rapid.IntRange(0, len(want)-1).Draw(t, "at")
+				if at := d.At(i); *at != want[i] {
+					t.Fatalf("At(%d) is %d, want %d", i, *at, want[i])
+				}
+				next++
+				*d.At(i), want[i] = next, next
 			},
 		})
 	})

@@ -113,10 +113,13 @@ func (r *reference) inner(signal hsm.Signal, s hsm.State) {
 	status := r.answer(signal, s)
 	if _, tran := status.Target(); tran {
 		r.mistake(hsm.ErrTranInside)
-	} else if status < hsm.Super {
+	} else if !plain(status) {
 		r.mistake(hsm.ErrStatus)
 	}
 }
+
+// plain reports whether a status is an answer, and no transition.
+func plain(s hsm.Status) bool { return s == hsm.Super || s == hsm.Handled || s == hsm.Unhandled }
 
 func (r *reference) drill() {
 	for {
@@ -125,7 +128,7 @@ func (r *reference) drill() {
 		status := r.answer(hsm.Init, s)
 		target, tran := status.Target()
 		switch {
-		case !tran && status < hsm.Super:
+		case !tran && !plain(status):
 			r.mistake(hsm.ErrStatus)
 			target = declared
 		case !tran:
@@ -244,7 +247,10 @@ func drawPlan(t *rapid.T) *plan {
 		if wild && pick("mistake", 4) == 0 {
 			signal := append(planSignals[:3:3], hsm.Entry, hsm.Exit, hsm.Init)[pick("mistaken signal", 6)]
 			call := planCall{signal, hsm.State(s)}
-			status := hsm.Status(rapid.IntRange(-1, int(hsm.Tran(hsm.State(n+2)))).Draw(t, "any status"))
+			status := []hsm.Status{0, -1, hsm.Handled + hsm.Unhandled, hsm.Super, hsm.Handled, hsm.Unhandled}[pick("any status", 6)]
+			if pick("any target", 2) == 0 {
+				status = hsm.Tran(hsm.State(rapid.IntRange(-2, n+2).Draw(t, "wild target")))
+			}
 			p.answers[call] = append(p.answers[call], status)
 		}
 	}

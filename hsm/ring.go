@@ -37,7 +37,8 @@ func (r *ring[T]) next() *T {
 	return p
 }
 
-func (r *ring[T]) turn() {
+//go:noinline
+func (r *ring[T]) turn() { // not inlined, so that next is
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.chunks) < cap(r.chunks) {

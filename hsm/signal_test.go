@@ -158,6 +158,22 @@ func TestPayload(t *testing.T) {
 	}
 }
 
+func TestCheckPost(t *testing.T) {
+	for _, tt := range []struct {
+		signal hsm.Signal
+		want   error
+	}{
+		{hsm.NewSignal("signal_test_post"), nil},
+		{hsm.Signal{}, hsm.ErrNoSignal},
+		{hsm.Entry, hsm.ErrInnerSignal},
+		{hsm.Empty, hsm.ErrInnerSignal},
+	} {
+		if err := hsm.CheckPost(hsm.Event{Signal: tt.signal}); !errors.Is(err, tt.want) || (err == nil) != (tt.want == nil) {
+			t.Errorf("%q: error is %v, want %v", tt.signal, err, tt.want)
+		}
+	}
+}
+
 func TestEventString(t *testing.T) {
 	s := hsm.NewSignal("MARY")
 	for _, tt := range []struct {

@@ -138,8 +138,8 @@ func abort(conn net.Conn) {
 	conn.Close()
 }
 
-// brokerError makes one of the package's errors of an error of amqp091-go: meaning, if it
-// is the broker's refusal of what was just asked.
+// brokerError makes one of the package's errors of an error of amqp091-go. What the broker
+// itself says against what was just asked is meaning, or something more exact.
 func brokerError(err error, meaning error) error {
 	reply, ok := errors.AsType[*amqp.Error](err)
 	switch {
@@ -147,6 +147,8 @@ func brokerError(err error, meaning error) error {
 		return fmt.Errorf("%w: %w", ErrLost, err)
 	case !reply.Server:
 		return fmt.Errorf("%w: %s", ErrLost, reply.Reason)
+	case meaning == ErrLost:
+		return fmt.Errorf("%w: reply code %d: %.200q", meaning, reply.Code, reply.Reason)
 	}
 	return fmt.Errorf("%w: %.200q", replyError(reply.Code, meaning), reply.Reason)
 }

@@ -100,6 +100,9 @@ func (l *amqpLink) Publish(exchange, key string, body []byte) error {
 	if err := checkKey(key); err != nil {
 		return err
 	}
+	if !l.alive() {
+		return l.ended()
+	}
 	err := l.publishing.Publish(exchange, key, false, false, amqp.Publishing{Body: body})
 	if err == nil {
 		return nil
@@ -113,6 +116,15 @@ func (l *amqpLink) Publish(exchange, key string, body []byte) error {
 	}
 	l.end(brokerError(err, ErrLost))
 	return l.ended()
+}
+
+func (l *amqpLink) alive() bool {
+	select {
+	case <-l.done:
+		return false
+	default:
+		return true
+	}
 }
 
 // ended returns the error of a method called on a dead link.
@@ -136,10 +148,8 @@ func (l *amqpLink) Consume(bindings []Binding) (<-chan Delivery, error) {
 			return nil, err
 		}
 	}
-	select {
-	case <-l.done:
+	if !l.alive() {
 		return nil, l.ended()
-	default:
 	}
 	var in <-chan amqp.Delivery
 	cancelled, closed := make(chan string, 1), make(chan *amqp.Error, 1)
@@ -166,7 +176,7 @@ func (l *amqpLink) Consume(bindings []Binding) (<-chan Delivery, error) {
 				return err
 			}
 		}
-		in, err = l.consuming.Consume(l.queue, "", false, true, false, false, nil)
+		in, err = l.consuming.Consume(l.queue, consumerTag, false, true, false, false, nil)
 		return err
 	})
 	if err != nil {
@@ -197,6 +207,9 @@ func (l *amqpLink) Bind(b Binding) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.alive() {
+		return l.ended()
+	}
 	if l.queue == "" {
 		return errNotConsuming
 	}
@@ -221,19 +234,17 @@ func (l *amqpLink) Done() <-chan struct{} { return l.done }
 
 // Err implements Link.
 func (l *amqpLink) Err() error {
-	select {
-	case <-l.done:
-		return l.err
-	default:
+	if l.alive() {
 		return nil
 	}
+	return l.err
 }
 
 // Close implements Link.
 func (l *amqpLink) Close() error {
 	l.end(nil)
 	l.mu.Lock() // a Consume under way is about to fail, or to add a goroutine
-	l.mu.Unlock()
+	defer l.mu.Unlock()
 	l.work.Wait()
 	return nil
 }

@@ -1,6 +1,8 @@
 package network
 
 import (
+	"time"
+
 	"github.com/statemesh/statemesh/network/seal"
 )
 
@@ -18,9 +20,15 @@ type channel struct {
 	opener   *seal.Opener
 }
 
+// clockSlack is how much the clocks of two hosts may differ when a message has
+// waited as long as it may.
+const clockSlack = 20 * time.Second
+
 // newChannel makes a channel whose messages are sealed with a key derived from
-// the one given, so that none opens on another channel even if they share it.
-func newChannel(exchange string, key seal.Key, sender seal.SenderID, epoch uint64, most int) (*channel, error) {
+// the one given, so that none opens on another channel even if they share it. A
+// message may wait ttl in its sender's outbox and again in the queue at the broker,
+// and opens all the same.
+func newChannel(exchange string, key seal.Key, sender seal.SenderID, epoch uint64, most int, ttl time.Duration) (*channel, error) {
 	ring, err := seal.NewRing(key.Derive(exchange))
 	if err != nil {
 		return nil, err
@@ -29,6 +37,9 @@ func newChannel(exchange string, key seal.Key, sender seal.SenderID, epoch uint6
 		exchange: exchange,
 		ring:     ring,
 		sealer:   seal.NewSealer(ring, seal.SealerConfig{Sender: sender, Epoch: epoch, MaxSize: most}),
-		opener:   seal.NewOpener(ring, seal.OpenerConfig{MaxSize: most}),
+		opener: seal.NewOpener(ring, seal.OpenerConfig{
+			MaxSize: most,
+			MaxAge:  max(seal.DefaultMaxAge, 2*ttl+clockSlack),
+		}),
 	}, nil
 }

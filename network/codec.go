@@ -1,8 +1,10 @@
 package network
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -18,7 +20,7 @@ import (
 const (
 	maxDepth    = 16    // of nesting
 	maxElements = 65536 // of one array or map
-	maxName     = 256   // bytes of a name
+	maxName     = 255   // bytes of a name, as of the routing key that it is by default
 	maxLine     = 4096  // bytes of a spy line or a scribble
 	maxLines    = 16384 // spy lines of one step
 )
@@ -32,8 +34,9 @@ type eventMessage struct {
 	Cause   uint64          `cbor:"5,keyasint,omitempty"`
 }
 
-// traceMessage travels on the trace exchange, and a scribble on either of the
-// snoop exchanges: Text is set then, and nothing from Signal on.
+// traceMessage travels on the snoop exchanges: a transition on that of the trace,
+// the lines of a step on that of the spy, and a scribble, which has a Text, on
+// either.
 type traceMessage struct {
 	Unix   int64  `cbor:"1,keyasint"`
 	Name   string `cbor:"2,keyasint"`
@@ -62,6 +65,7 @@ func codec() (cbor.EncMode, cbor.DecMode) {
 		MaxArrayElements:  maxElements,
 		MaxMapPairs:       maxElements,
 		IntDec:            cbor.IntDecConvertSignedOrBigInt,
+		BigIntDec:         cbor.BigIntDecodePointer,
 		DefaultMapType:    reflect.TypeFor[map[string]any](),
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 	}.DecMode()
@@ -71,17 +75,28 @@ func codec() (cbor.EncMode, cbor.DecMode) {
 	return enc, dec
 }
 
-// encodeEvent makes the message of an event.
+// encodeEvent makes the message of an event. It refuses what the receivers would,
+// for it would be lost on all of them.
 func encodeEvent(e hsm.Event, from string, origin hsm.Origin) ([]byte, error) {
 	m := eventMessage{Signal: e.Signal.String(), From: from, ID: origin.ID, Cause: origin.Cause}
+	if !printable(m.Signal, maxName) {
+		return nil, fmt.Errorf("%w: %.300q", ErrSignalName, m.Signal)
+	}
 	if e.Payload != nil {
 		payload, err := encoder.Marshal(e.Payload)
 		if err != nil {
 			return nil, fmt.Errorf("%w: signal %v: %w", ErrPayload, e.Signal, err)
 		}
+		if _, err := decodePayload(e.Signal, payload); err != nil {
+			return nil, fmt.Errorf("%w: signal %v: nobody could decode it: %w", ErrPayload, e.Signal, err)
+		}
 		m.Payload = payload
 	}
-	return encoder.Marshal(m)
+	b, err := encoder.Marshal(m)
+	if err == nil && decoder.Wellformed(b) != nil {
+		return nil, fmt.Errorf("%w: signal %v: nested deeper than %d", ErrPayload, e.Signal, maxDepth-1)
+	}
+	return b, err
 }
 
 // decodeEvent makes an event of a message. The payload becomes what hsm.Bind
@@ -91,7 +106,7 @@ func encodeEvent(e hsm.Event, from string, origin hsm.Origin) ([]byte, error) {
 func decodeEvent(b []byte) (hsm.Event, hsm.Origin, error) {
 	var m eventMessage
 	if err := decoder.Unmarshal(b, &m); err != nil {
-		return hsm.Event{}, hsm.Origin{}, fmt.Errorf("%w: %w", errMalformed, err)
+		return hsm.Event{}, hsm.Origin{}, fmt.Errorf("%w: %s", errMalformed, fault(err))
 	}
 	signal, known := hsm.Known(m.Signal)
 	if !printable(m.Signal, maxName) || !printable(m.From, maxName) || m.Signal == "" {
@@ -110,21 +125,41 @@ func decodeEvent(b []byte) (hsm.Event, hsm.Origin, error) {
 	return hsm.Event{Signal: signal, Payload: payload}, hsm.Origin{ID: m.ID, Cause: m.Cause}, nil
 }
 
-func decodePayload(signal hsm.Signal, b cbor.RawMessage) (any, error) {
+// decodePayload quotes nothing of the payload in its errors. A panic, which is one
+// of the bound type's own methods, is an error too.
+func decodePayload(signal hsm.Signal, b cbor.RawMessage) (payload any, err error) {
 	if len(b) == 0 {
 		return nil, nil
 	}
 	t, bound := hsm.PayloadType(signal)
 	if !bound {
-		var payload any
-		err := decoder.Unmarshal(b, &payload)
-		return payload, err
+		t = reflect.TypeFor[any]()
 	}
-	payload := reflect.New(t)
-	if err := decoder.Unmarshal(b, payload.Interface()); err != nil {
-		return nil, err
+	defer func() {
+		if recover() != nil {
+			payload, err = nil, fmt.Errorf("decoding a %v panicked", t)
+		}
+	}()
+	value := reflect.New(t)
+	if err := decoder.Unmarshal(b, value.Interface()); err != nil {
+		return nil, errors.New(fault(err))
 	}
-	return payload.Elem().Interface(), nil
+	return value.Elem().Interface(), nil
+}
+
+// fault says what the decoder's error is about. Its own text quotes what a peer
+// sent, which must not get into a log.
+func fault(err error) string {
+	if e, ok := errors.AsType[*cbor.UnmarshalTypeError](err); ok {
+		return fmt.Sprintf("%s does not fit into %s", e.CBORType, e.GoType)
+	}
+	if _, ok := errors.AsType[*cbor.DupMapKeyError](err); ok {
+		return "a key stands twice in a map"
+	}
+	if _, ok := errors.AsType[*cbor.UnknownFieldError](err); ok {
+		return "a key is no field of the struct"
+	}
+	return "not CBOR within the limits"
 }
 
 func encodeTrace(t instrument.Trace) ([]byte, error) {
@@ -142,25 +177,33 @@ func encodeScribble(at time.Time, name, node, text string) ([]byte, error) {
 	return encoder.Marshal(traceMessage{Unix: at.UnixNano(), Name: name, Node: node, Text: text})
 }
 
-// decodeTrace reads a message of either snoop exchange. What it returns is fit
-// to be printed on a terminal.
-func decodeTrace(b []byte) (traceMessage, error) {
+// decodeTrace reads a message of a snoop exchange. What it returns is fit to be
+// printed on a terminal, and of a kind that belongs there.
+func decodeTrace(b []byte, exchange string) (traceMessage, error) {
 	var m traceMessage
 	if err := decoder.Unmarshal(b, &m); err != nil {
-		return m, fmt.Errorf("%w: %w", errMalformed, err)
+		return m, fmt.Errorf("%w: %s", errMalformed, fault(err))
 	}
-	for _, name := range []string{m.Name, m.Node, m.Signal, m.From, m.To} {
+	for _, name := range []string{m.Node, m.Signal, m.From, m.To} {
 		if !printable(name, maxName) {
 			return m, errMalformed
 		}
 	}
-	if m.Name == "" || len(m.Lines) > maxLines || !printable(m.Text, maxLine) {
+	if !isObjectName(m.Name) || len(m.Lines) > maxLines || !printable(m.Text, maxLine) {
 		return m, errMalformed
 	}
 	for _, line := range m.Lines {
 		if !printable(line, maxLine) {
 			return m, errMalformed
 		}
+	}
+	moves, tells, spied := m.Signal+m.From+m.To != "", m.Text != "", len(m.Lines) > 0
+	switch {
+	case tells && !moves && !spied:
+	case spied && !moves && !tells && exchange == ExchangeSpy:
+	case m.Signal != "" && m.From != "" && m.To != "" && !tells && !spied && exchange == ExchangeTrace:
+	default:
+		return m, errMalformed
 	}
 	return m, nil
 }
@@ -184,4 +227,25 @@ func printable(s string, most int) bool {
 		}
 	}
 	return true
+}
+
+// isObjectName reports whether an object may have the name, which has to stand out in
+// a line of the trace.
+func isObjectName(s string) bool {
+	return s != "" && printable(s, maxName) && !strings.ContainsAny(s, "[] ")
+}
+
+// clean makes a text of our own one that peers print: what is not printable
+// becomes blank, what is too long is cut.
+func clean(s string, most int) string {
+	if printable(s, most) {
+		return s
+	}
+	s = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, strings.ToValidUTF8(s, "?"))
+	return strings.ToValidUTF8(s[:min(len(s), most)], "")
 }

@@ -42,7 +42,9 @@ var (
 type session struct {
 	link Link
 	// work runs on a goroutine of its own and returns when the link has died.
-	work func()
+	// It is told how long there was no link before, 0 for the first one if that
+	// was there at once.
+	work func(outage time.Duration)
 }
 
 // connection is the data of the chart.
@@ -60,6 +62,7 @@ type connection struct {
 	session  session
 	cancel   context.CancelFunc // ends the dialling
 	upAt     time.Time
+	outSince time.Time // when a link was missing first, zero for never
 	failures int
 	work     sync.WaitGroup // the goroutines of open and work
 
@@ -70,7 +73,8 @@ type connection struct {
 type connectionStatus struct {
 	state string
 	since time.Time
-	err   error // of the newest failure
+	err   error         // of the newest failure
+	left  chan struct{} // closed by enter, for the next state
 }
 
 var connections = hsm.MustCompile([]hsm.Spec[*connection]{
@@ -94,7 +98,8 @@ func newConnection(name string, address Address, b backoff, report *reporter, i 
 // close ends the connection and its goroutines. It blocks until they have ended,
 // no longer than the link's write time-out.
 func (c *connection) close() {
-	_ = c.Stop(context.Background())
+	// Not Stop: a link that waits in the queue must not be forgotten.
+	_ = c.Drain(context.Background())
 	if c.cancel != nil {
 		c.cancel()
 	}
@@ -102,12 +107,16 @@ func (c *connection) close() {
 		c.session.link.Close()
 	}
 	c.work.Wait()
+	c.enter("down", ErrNodeClosed)
 }
 
 func (c *connection) enter(state string, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.status = connectionStatus{state, time.Now(), err}
+	if c.status.left != nil {
+		close(c.status.left)
+	}
+	c.status = connectionStatus{state, time.Now(), err, make(chan struct{})}
 }
 
 func (c *connection) current() connectionStatus {
@@ -165,6 +174,9 @@ const dialTimeout = 10 * time.Second
 // failed takes note of a failure to connect.
 func (c *connection) failed(err error) {
 	c.failures++
+	if c.outSince.IsZero() {
+		c.outSince = time.Now()
+	}
 	c.enter("down", err)
 	final := errors.Is(err, ErrCredentials) || errors.Is(err, ErrVHost) || errors.Is(err, ErrConfig) ||
 		errors.Is(err, ErrNotAMQP) || errors.Is(err, ErrTLS) || errors.Is(err, ErrTopology)
@@ -182,9 +194,13 @@ func (c *connection) up(e hsm.Event) hsm.Status {
 	switch e.Signal {
 	case hsm.Entry:
 		c.upAt = time.Now()
+		var outage time.Duration
+		if !c.outSince.IsZero() {
+			outage = max(c.upAt.Sub(c.outSince), 1)
+		}
 		s := c.session
 		c.work.Go(func() {
-			s.work()
+			s.work(outage)
 			c.PostFIFO(hsm.Event{Signal: linkLost, Payload: s.link})
 		})
 		if c.first != nil {
@@ -208,12 +224,17 @@ func (c *connection) up(e hsm.Event) hsm.Status {
 // after one that died young.
 func (c *connection) lost() hsm.Status {
 	err := c.session.link.Err()
+	c.enter("down", err)
 	c.report.report("lost "+c.address.String(), "lost a broker, connecting again", "broker", c.address.String(), "error", err)
-	if time.Since(c.upAt) < youngLink {
+	now := time.Now()
+	if now.Sub(c.upAt) < youngLink {
+		if c.outSince.IsZero() {
+			c.outSince = now
+		}
 		c.failures++
 		return hsm.Tran(down)
 	}
-	c.failures = 0
+	c.failures, c.outSince = 0, now
 	return hsm.Tran(connecting)
 }
 
@@ -265,6 +286,12 @@ func (c *connection) down(e hsm.Event) hsm.Status {
 type backoff struct {
 	least, most time.Duration
 }
+
+// How often the own host's broker is dialled, and how often others are.
+var (
+	fast = backoff{2 * time.Millisecond, time.Second}
+	slow = backoff{100 * time.Millisecond, 10 * time.Second}
+)
 
 func (b backoff) after(failures int) time.Duration {
 	bound := b.least

@@ -7,6 +7,7 @@ import (
 )
 
 const (
+	consumerTag    = "c"                   // the only one of its channel, and part of every delivery
 	consumerBuffer = 64                    // deliveries ready for the reader
 	ackDelay       = 10 * time.Millisecond // an acknowledgement waits for more
 )

@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -48,7 +49,8 @@ type NodeStats struct {
 
 // errors of messages
 var (
-	ErrPayload       = errors.New("network: the payload cannot be encoded as CBOR")
+	ErrPayload       = errors.New("network: the payload cannot be sent as CBOR")
+	ErrSignalName    = errors.New("network: a signal's name that is sent has to be printable and of at most 255 bytes")
 	ErrNodeClosed    = errors.New("network: the node is closed")
 	errMalformed     = errors.New("not a message of the mesh")
 	errUnknownSignal = errors.New("unknown signal")
@@ -90,7 +92,7 @@ func NewNode(ctx context.Context, c Config) (*Node, error) {
 		{&n.traces, ExchangeTrace, config.TraceKey},
 		{&n.spies, ExchangeSpy, config.SpyKey},
 	} {
-		if *c.channel, err = newChannel(c.exchange, c.key, n.sender, epoch, config.MaxMessage); err != nil {
+		if *c.channel, err = newChannel(c.exchange, c.key, n.sender, epoch, config.MaxMessage, config.TTL); err != nil {
 			return nil, err
 		}
 	}
@@ -110,9 +112,6 @@ func (n *Node) connect(ctx context.Context) error {
 		}
 		return n.config.Transport.Dial(ctx, own)
 	}
-	fast := backoff{2 * time.Millisecond, time.Second}
-	slow := backoff{100 * time.Millisecond, 10 * time.Second}
-
 	n.receiver = newReceiver(n.connection("receiver", own, fast), ownDial, n.receive)
 	n.peers = append(n.peers, newPeer(n.connection("broker", own, fast), n.newOutbox(), ownDial))
 	for _, address := range n.config.peers {
@@ -128,7 +127,7 @@ func (n *Node) connect(ctx context.Context) error {
 	}
 	for _, c := range n.all() {
 		if err := c.Start(context.Background(), connectionTop); err != nil {
-			n.shutdown(ctx)
+			_ = n.shutdown(context.Background()) // nothing waits to be printed
 			return err
 		}
 	}
@@ -140,7 +139,7 @@ func (n *Node) connect(ctx context.Context) error {
 			err = ctx.Err()
 		}
 		if err != nil {
-			n.shutdown(ctx)
+			_ = n.shutdown(context.Background()) // nothing waits to be printed
 			return err
 		}
 	}
@@ -204,10 +203,16 @@ func (n *Node) join(o *ActiveObject) error {
 	}
 	n.objects[o.Name()] = o
 	n.mu.Unlock()
-	if err := n.receiver.bind(Binding{ExchangeMesh, o.receiveKey}); err != nil {
-		n.report.report("bind", "a receive key waits for the next connection", "key", o.receiveKey, "error", err)
-	}
+	n.bind(Binding{ExchangeMesh, o.receiveKey})
 	return nil
+}
+
+// bind makes the node hear what is published under the binding, now or from its
+// next connection on.
+func (n *Node) bind(b Binding) {
+	if err := n.receiver.bind(b); err != nil {
+		n.report.report("bind", "a binding waits for the next connection", "exchange", b.Exchange, "key", b.Key, "error", err)
+	}
 }
 
 // transmit is ActiveObject.Transmit.
@@ -265,7 +270,7 @@ func (n *Node) deliver(body []byte, key string, except *ActiveObject) bool {
 	for _, o := range hearers {
 		e, origin, err := decodeEvent(body)
 		if err != nil {
-			n.refuse(err, "mesh")
+			n.refuse(err, n.mesh.exchange)
 			return false
 		}
 		if err := o.Deliver(e, origin); err != nil {
@@ -314,7 +319,7 @@ func (n *Node) receive(d Delivery) {
 		}
 		return
 	}
-	t, err := decodeTrace(m.Body)
+	t, err := decodeTrace(m.Body, d.Exchange)
 	if err != nil {
 		n.refuse(err, d.Exchange)
 		return
@@ -323,7 +328,7 @@ func (n *Node) receive(d Delivery) {
 }
 
 // refuse counts a message that is dropped, and says why, once a minute a reason.
-func (n *Node) refuse(err error, channel string) {
+func (n *Node) refuse(err error, exchange string) {
 	why := seal.Reason(err)
 	switch {
 	case errors.Is(err, errUnknownSignal):
@@ -333,42 +338,18 @@ func (n *Node) refuse(err error, channel string) {
 	case errors.Is(err, errMalformed):
 		why = "malformed"
 	}
-	n.report.report(why, "dropped a message that another node sent", "reason", why, "channel", channel, "error", err)
-}
-
-// sendTrace, sendSpy and scribble let the mesh hear of the node's objects. What
-// finds an outbox full is counted there.
-func (n *Node) sendTrace(t instrument.Trace) {
-	b, err := encodeTrace(t)
-	n.sendSnoop(n.traces, traceKey, b, err)
-}
-
-func (n *Node) sendSpy(name string, lines []string) {
-	b, err := encodeSpy(name, n.config.Name, lines)
-	n.sendSnoop(n.spies, spyKey, b, err)
-}
-
-func (n *Node) scribble(c *channel, key string, at time.Time, name, text string) {
-	n.snoop.print(func() error { return n.snoop.printer.Scribble(at, name, text, true) })
-	b, err := encodeScribble(at, name, n.config.Name, text)
-	n.sendSnoop(c, key, b, err)
-}
-
-func (n *Node) sendSnoop(c *channel, key string, body []byte, err error) {
-	if err == nil {
-		var sealed []byte
-		if sealed, err = c.sealer.Seal(nil, body, c.exchange, key); err == nil {
-			_ = n.send(c, key, sealed)
-			return
-		}
-	}
-	n.report.report("snoop", "a line of trace or spy could not be sent", "error", err)
+	n.report.report(why, "dropped a message", "reason", why, "exchange", exchange, "error", err)
 }
 
 // Close stops the node's objects, gives the brokers what waits in the outboxes
 // while ctx allows and they take it, and ends the connections and the broker if
 // the node hosts it. Others on this host take that over. What was still in an
-// outbox is counted as lost. Calling it again does nothing.
+// outbox is counted as dropped.
+//
+// It blocks as long as ctx allows for the objects' handlers, for the brokers and for
+// Config.SnoopOutput to take the lines that wait, and beyond that for the time-out of
+// a write to a broker. The error says what it could not wait for, and wraps ctx.Err().
+// Calling it again does nothing.
 func (n *Node) Close(ctx context.Context) error {
 	n.mu.Lock()
 	if n.closed {
@@ -381,28 +362,32 @@ func (n *Node) Close(ctx context.Context) error {
 		objects = append(objects, o.ActiveObject)
 	}
 	n.mu.Unlock()
-	var err error
+	var errs []error
 	for _, o := range objects {
-		err = errors.Join(err, o.Stop(ctx))
-	}
-	n.snoop.closeLives()
-	for _, p := range n.peers {
-		if p.current().state == "up" {
-			p.outbox.drained(ctx.Done())
+		if err := o.Stop(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("network: %s has not stopped: %w", o.Name(), err))
 		}
 	}
-	n.shutdown(ctx)
-	return err
+	n.snoop.closeLives()
+	var drains sync.WaitGroup
+	for _, p := range n.peers {
+		drains.Go(func() { p.drain(ctx) })
+	}
+	drains.Wait()
+	return errors.Join(append(errs, n.shutdown(ctx))...)
 }
 
-// shutdown ends everything the node started.
-func (n *Node) shutdown(context.Context) {
+// shutdown ends everything the node started. ctx bounds the wait for the printing.
+func (n *Node) shutdown(ctx context.Context) error {
 	n.snoop.closeLives()
 	var ends sync.WaitGroup
 	for _, c := range n.all() {
 		ends.Go(c.close)
 	}
 	ends.Wait()
+	for _, p := range n.peers {
+		p.outbox.end()
+	}
 	n.host.close()
-	n.snoop.close()
+	return n.snoop.close(ctx)
 }

@@ -1,9 +1,7 @@
 package network
 
 import (
-	"strings"
 	"time"
-	"unicode"
 
 	"github.com/statemesh/statemesh/activeobject"
 	"github.com/statemesh/statemesh/hsm"
@@ -40,7 +38,7 @@ type ActiveObject struct {
 // or blanks, and no other object of the node may have it. ErrConfig says what is
 // wrong. It waits for the broker to take a new receive key.
 func (n *Node) NewActiveObject(name string, m activeobject.Machine, c ObjectConfig) (*ActiveObject, error) {
-	if name == "" || !printable(name, maxName) || strings.ContainsAny(name, "[] ") {
+	if !isObjectName(name) {
 		return nil, misconfigured("object name", "%q is not a name: it has to be printable, without blanks and brackets, of at most %d bytes", name, maxName)
 	}
 	if c.TransmitKey == "" {
@@ -74,8 +72,10 @@ func (o *ActiveObject) Node() *Node { return o.node }
 // in this node, and never to this object. Any goroutine may call it, and it does
 // not block: the event waits in an outbox for each broker. The error says what
 // is known to be lost already: ErrPayload, if the payload cannot be encoded as
-// CBOR; seal.ErrTooLarge; an *OutboxError that names the brokers which it could
-// not be kept for.
+// CBOR, or not so that a receiver would take it (the type that is bound to the
+// signal, text in UTF-8, at most 15 levels and 65536 elements each); ErrSignalName;
+// seal.ErrTooLarge; ErrNodeClosed; an *OutboxError that names the brokers which it
+// could not be kept for. The payload must not contain itself.
 func (o *ActiveObject) Transmit(e hsm.Event) error {
 	return o.node.transmit(o, e)
 }
@@ -107,23 +107,19 @@ func (o *ActiveObject) enable(c instrument.Config, enabled *bool, b Binding) err
 		return err
 	}
 	o.instrument, *enabled = c, true
-	return o.node.receiver.bind(b)
+	o.node.bind(b)
+	return nil
 }
 
 // SnoopScribble sends a remark to whoever hears the trace channel, if the
 // object's trace is snooped; else the spy channel, if its spy is; else it writes
 // it into the object's own spy, which only a handler may do. What cannot be
-// printed becomes blank. Any goroutine may call it otherwise, and it does not
-// block.
+// printed becomes blank, what goes beyond 4096 bytes is cut, and an empty text is
+// nothing. Any goroutine may call it otherwise, and it does not block.
 func (o *ActiveObject) SnoopScribble(text string) {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, strings.ToValidUTF8(text, "?"))
-	text = text[:min(len(text), maxLine)]
-	text = strings.ToValidUTF8(text, "")
+	if text = clean(text, maxLine); text == "" {
+		return
+	}
 	switch {
 	case o.trace:
 		o.node.scribble(o.node.traces, traceKey, time.Now(), o.Name(), text)

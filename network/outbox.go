@@ -28,9 +28,11 @@ type outbox struct {
 	changed  sync.Cond
 	waiting  hsm.Deque[outMessage]
 	inFlight hsm.Deque[outMessage] // oldest first; done ones have no body
+	done     int                   // of those in flight
 	first    uint64                // number of the oldest in flight
 	pause    bool                  // the broker takes nothing at the moment
 	link     Link                  // that next serves, nil for none
+	ended    bool                  // end was called
 	stats    outboxStats
 }
 
@@ -49,11 +51,22 @@ func newOutbox(size int, ttl time.Duration) *outbox {
 	return o
 }
 
-// put takes a message, or reports that the outbox is full.
+// put takes a message, or reports that the outbox is full. What is too old makes
+// room for it.
 func (o *outbox) put(m outMessage) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.waiting.Len()+o.inFlight.Len() >= o.size {
+	if o.ended {
+		o.stats.Lost++
+		return true
+	}
+	if o.held() >= o.size {
+		for o.waiting.Len() > 0 && m.at.Sub(o.waiting.Front().at) > o.ttl {
+			o.waiting.PopFront()
+			o.stats.Expired++
+		}
+	}
+	if o.held() >= o.size {
 		o.stats.Full++
 		return false
 	}
@@ -73,7 +86,7 @@ func (o *outbox) open(l Link) {
 func (o *outbox) close() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.link = nil
+	o.link, o.done = nil, 0
 	for o.inFlight.Len() > 0 {
 		if m := o.inFlight.PopBack(); m.body != nil {
 			o.waiting.PushFront(m)
@@ -98,6 +111,7 @@ func (o *outbox) next(l Link) (m outMessage, ok bool) {
 		m = o.waiting.PopFront()
 		if time.Since(m.at) > o.ttl {
 			o.stats.Expired++
+			o.changed.Broadcast()
 			continue
 		}
 		o.inFlight.PushBack(m)
@@ -131,6 +145,7 @@ func (o *outbox) confirm(l Link, c Confirm) {
 			continue
 		}
 		*m = outMessage{}
+		o.done++
 		if c.Refused {
 			o.stats.Refused++
 		} else {
@@ -140,47 +155,53 @@ func (o *outbox) confirm(l Link, c Confirm) {
 	for o.inFlight.Len() > 0 && o.inFlight.At(0).body == nil {
 		o.inFlight.PopFront()
 		o.first++
+		o.done--
 	}
 	o.changed.Broadcast()
 }
 
-// drained waits until everything is confirmed, or stop is closed.
-func (o *outbox) drained(stop <-chan struct{}) bool {
+// drained waits until everything is confirmed, or until one of the channels is
+// closed.
+func (o *outbox) drained(stop, leave <-chan struct{}) bool {
 	unwatch := make(chan struct{})
 	defer close(unwatch)
-	go func() { // ended by stop or by unwatch
+	stopped := false // guarded by mu
+	go func() {      // ended by one of the channels, or by unwatch
 		select {
 		case <-stop:
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			o.changed.Broadcast()
+		case <-leave:
 		case <-unwatch:
 		}
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		stopped = true
+		o.changed.Broadcast()
 	}()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for {
-		if o.waiting.Len()+o.inFlight.Len() == 0 {
-			return true
-		}
-		select {
-		case <-stop:
-			return false
-		default:
-		}
+	for o.here() > 0 && !stopped {
 		o.changed.Wait()
 	}
+	return o.here() == 0
 }
 
-// queued is how many messages are here.
-func (o *outbox) queued() int {
+// end gives up what is here, and whatever comes.
+func (o *outbox) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.waiting.Len() + o.inFlight.Len()
+	o.stats.Lost += uint64(o.here())
+	o.waiting, o.inFlight, o.done, o.ended = hsm.Deque[outMessage]{}, hsm.Deque[outMessage]{}, 0, true
 }
 
-func (o *outbox) counts() outboxStats {
+// held is how many messages take up room. The caller holds mu.
+func (o *outbox) held() int { return o.waiting.Len() + o.inFlight.Len() }
+
+// here is how many messages wait or are not confirmed. The caller holds mu.
+func (o *outbox) here() int { return o.held() - o.done }
+
+// counts returns how many messages are here, and what became of the others.
+func (o *outbox) counts() (queued int, stats outboxStats) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.stats
+	return o.here(), o.stats
 }

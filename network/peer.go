@@ -22,13 +22,28 @@ func newPeer(c *connection, o *outbox, dial func(context.Context) (Link, error))
 		if err != nil {
 			return session{}, err
 		}
-		return session{link, func() { p.publish(link) }}, nil
+		return session{link, func(outage time.Duration) { p.publish(link, grace(outage)) }}, nil
 	}
 	return p
 }
 
-// publish hands what the outbox holds to the link until that dies.
-func (p *peer) publish(link Link) {
+// grace is how long to wait with what the outbox holds when the broker is back:
+// until its consumers are, for what is published before is lost to them. A
+// consumer may have just missed the broker and wait for fast's next try, which is
+// after twice the outage at most; then it needs some time to get ready.
+func grace(outage time.Duration) time.Duration {
+	if outage == 0 {
+		return 0
+	}
+	return min(2*outage, fast.most) + getReady
+}
+
+// getReady is the time in which a consumer connects to a broker that is there.
+const getReady = 100 * time.Millisecond
+
+// publish hands what the outbox holds to the link until that dies, first after
+// the wait.
+func (p *peer) publish(link Link, wait time.Duration) {
 	p.outbox.open(link)
 	var readers sync.WaitGroup // ended by the death of the link
 	readers.Go(func() {
@@ -50,6 +65,12 @@ func (p *peer) publish(link Link) {
 		<-link.Done()
 		p.outbox.close()
 	})
+	ready := time.NewTimer(wait)
+	defer ready.Stop()
+	select {
+	case <-ready.C:
+	case <-link.Done():
+	}
 	for {
 		m, ok := p.outbox.next(link)
 		if !ok {
@@ -72,13 +93,22 @@ type PeerStatus struct {
 	Err     error     // why it is not up, nil if it is or nothing is known
 	Queued  int       // messages that wait, or are not confirmed yet
 	Sent    uint64    // messages that the broker took
-	Dropped uint64    // messages that were given up: no room, too old, refused by the broker
+	Dropped uint64    // messages that were given up: no room, too old, refused by the broker, left at Close
 }
 
 func (p *peer) peerStatus() PeerStatus {
-	s, o := p.current(), p.outbox.counts()
+	s := p.current()
+	queued, o := p.outbox.counts()
 	return PeerStatus{
 		Address: p.address.String(), State: s.state, Since: s.since, Err: s.err,
-		Queued: p.outbox.queued(), Sent: o.Sent, Dropped: o.Full + o.Expired + o.Refused + o.Lost,
+		Queued: queued, Sent: o.Sent, Dropped: o.Full + o.Expired + o.Refused + o.Lost,
+	}
+}
+
+// drain waits until the broker has confirmed everything, for as long as ctx allows
+// and the broker takes it.
+func (p *peer) drain(ctx context.Context) {
+	if s := p.current(); s.state == "up" {
+		p.outbox.drained(ctx.Done(), s.left)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"time"
 )
 
 // receiver consumes from the own host's broker.
@@ -51,7 +52,7 @@ func (r *receiver) consume(link Link) (session, error) {
 			return session{}, err
 		}
 	}
-	return session{link, func() { r.receive(link, deliveries) }}, nil
+	return session{link, func(time.Duration) { r.receive(link, deliveries) }}, nil
 }
 
 func (r *receiver) receive(link Link, deliveries <-chan Delivery) {
@@ -67,6 +68,9 @@ func (r *receiver) receive(link Link, deliveries <-chan Delivery) {
 	for d := range deliveries {
 		r.handle(d)
 	}
+	r.mu.Lock()
+	r.link = nil
+	r.mu.Unlock()
 	link.Close()
 	readers.Wait()
 }

@@ -1,8 +1,11 @@
 package network
 
 import (
+	"context"
+	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/statemesh/statemesh/instrument"
 )
@@ -16,7 +19,8 @@ type snoop struct {
 	spies   *instrument.Live
 	step    []string // the spy lines so far of a step; belongs to the goroutine of spies
 
-	done chan struct{} // closed by the goroutine when it ends
+	done    chan struct{} // closed by the goroutine when it ends
+	abandon chan struct{} // closed by close when it cannot wait any more
 
 	mu      sync.Mutex // guards what follows
 	wake    sync.Cond
@@ -29,14 +33,16 @@ type snoop struct {
 const maxUnprinted = 8192
 
 func newSnoop(p *instrument.Printer, sendTrace func(instrument.Trace), sendSpy func(name string, lines []string)) *snoop {
-	s := &snoop{printer: p, done: make(chan struct{})}
+	s := &snoop{printer: p, done: make(chan struct{}), abandon: make(chan struct{})}
 	s.wake.L = &s.mu
 	s.traces = instrument.NewLive(instrument.LiveConfig{Trace: func(t instrument.Trace) error {
+		t.Signal, t.From, t.To = clean(t.Signal, maxName), clean(t.From, maxName), clean(t.To, maxName)
 		s.print(func() error { return p.SnoopTrace(t, true) })
 		sendTrace(t)
 		return nil
 	}})
 	s.spies = instrument.NewLive(instrument.LiveConfig{Spy: func(name, line string) error {
+		line = clean(line, maxLine)
 		s.print(func() error { return p.SnoopSpy(name, line, true) })
 		// One message a step: each step ends with this line.
 		if s.step = append(s.step, line); strings.HasPrefix(line, "<- Queued:(") {
@@ -89,7 +95,7 @@ func (s *snoop) run() {
 			return
 		}
 		for _, line := range batch {
-			if line() != nil {
+			if s.abandoned() || !written(line) {
 				s.mu.Lock()
 				s.dropped++
 				s.mu.Unlock()
@@ -99,17 +105,69 @@ func (s *snoop) run() {
 	}
 }
 
+// written calls line and reports whether that went well. A panic is the writer's.
+func written(line func() error) (ok bool) {
+	defer func() { _ = recover() }()
+	return line() == nil
+}
+
+func (s *snoop) abandoned() bool {
+	select {
+	case <-s.abandon:
+		return true
+	default:
+		return false
+	}
+}
+
 // closeLives hands on what the own objects did until now, and takes no more.
 func (s *snoop) closeLives() {
 	s.traces.Close()
 	s.spies.Close()
 }
 
-// close prints what waits and ends the goroutine.
-func (s *snoop) close() {
+// close prints what waits and ends the goroutine. It blocks no longer than ctx
+// allows, and returns its error then: the goroutine prints no further line, and
+// ends as soon as the writer returns from the one it has.
+func (s *snoop) close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
 	s.wake.Signal()
 	s.mu.Unlock()
-	<-s.done
+	select {
+	case <-s.done:
+		return nil
+	case <-ctx.Done():
+		close(s.abandon)
+		return fmt.Errorf("network: lines were not printed: %w", ctx.Err())
+	}
+}
+
+// sendTrace, sendSpy and scribble let the mesh hear of the node's objects. What
+// finds an outbox full is counted there.
+func (n *Node) sendTrace(t instrument.Trace) {
+	b, err := encodeTrace(t)
+	n.sendSnoop(n.traces, traceKey, b, err)
+}
+
+func (n *Node) sendSpy(name string, lines []string) {
+	b, err := encodeSpy(name, n.config.Name, lines)
+	n.sendSnoop(n.spies, spyKey, b, err)
+}
+
+func (n *Node) scribble(c *channel, key string, at time.Time, name, text string) {
+	n.snoop.print(func() error { return n.snoop.printer.Scribble(at, name, text, true) })
+	b, err := encodeScribble(at, name, n.config.Name, text)
+	n.sendSnoop(c, key, b, err)
+}
+
+func (n *Node) sendSnoop(c *channel, key string, body []byte, err error) {
+	if err == nil {
+		var sealed []byte
+		if sealed, err = c.sealer.Seal(nil, body, c.exchange, key); err == nil {
+			_ = n.send(c, key, sealed)
+			return
+		}
+	}
+	n.report.report("snoop", "a line of trace or spy could not be sent", "error", err)
 }

@@ -2,14 +2,15 @@ package network
 
 import "context"
 
-// Transport connects a node with brokers. The default one speaks AMQP 0-9-1 to
+// Transport connects a node with brokers. The default one, AMQP, speaks AMQP 0-9-1 to
 // RabbitMQ and to the embedded broker; Memory keeps everything in the process,
 // so that a whole mesh can be tested without a socket and in virtual time.
 type Transport interface {
 	// Dial connects to the broker at that address. It returns when the broker
-	// has accepted the credentials, or with an error that wraps one of
-	// ErrCredentials, ErrNotAMQP, ErrRefused and ErrUnreachable. It blocks no
-	// longer than ctx allows.
+	// has accepted the credentials and declared the exchanges, or with an error that
+	// wraps one of ErrCredentials, ErrVHost, ErrNotAMQP, ErrTLS, ErrTopology, ErrRefused,
+	// ErrUnreachable, ErrLost and ErrConfig. It blocks no longer than ctx allows; the error
+	// then wraps ctx.Err() too.
 	Dial(ctx context.Context, address Address) (Link, error)
 }
 
@@ -18,34 +19,39 @@ type Transport interface {
 // Its methods may be called from any goroutine.
 type Link interface {
 	// Publish hands one message to the broker. The broker confirms it later,
-	// under a number that counts the calls of Publish from 1. It blocks while the
-	// connection cannot take more, at most the transport's write time-out; after
-	// an error the link is dead.
+	// under a number that counts the successful calls of Publish from 1; who needs the
+	// numbers calls it from one goroutine. It blocks while the connection cannot take
+	// more, at most the transport's write time-out. The body is not kept and not changed.
+	// After an error the link is dead, but for ErrRoutingKey, which leaves it as it was.
 	Publish(exchange, key string, body []byte) error
 
-	// Confirmed delivers the numbers of published messages that the broker has
-	// taken, in any order. With several set, all up to the number are meant. The
-	// link closes the channel when it dies. It must be read.
+	// Confirmed delivers the numbers of published messages that the broker has taken or
+	// refused. With Several set, all up to the number are meant that were not delivered
+	// before. The link closes the channel when it dies; what it had not delivered by then
+	// nobody knows. A slow reader costs a little memory and holds up nobody.
 	Confirmed() <-chan Confirm
 
 	// Consume makes the link receive what is published under the bindings, in a
 	// queue that lives and dies with the link. It is called once. The link
 	// closes the channel when it dies. A slow reader holds the broker back, not
-	// the process.
+	// the process: what does not fit waits in the queue, and the oldest are dropped there.
 	Consume(bindings []Binding) (<-chan Delivery, error)
 
 	// Bind adds a binding to the queue of Consume.
 	Bind(b Binding) error
 
 	// Blocked tells when the broker stops (true) and begins again (false) to
-	// take messages. The link closes the channel when it dies. It must be read.
+	// take messages; a slow reader hears the newest. The link closes the channel when it
+	// dies. Without a word the broker takes messages.
 	Blocked() <-chan bool
 
-	// Done is closed when the link has died, Err then says why: nil after Close.
+	// Done is closed when the link has died. Err then says why, with an error that wraps
+	// ErrLost or what the broker had against a request; nil after Close, and before.
 	Done() <-chan struct{}
 	Err() error
 
-	// Close ends the link. It returns within the transport's write time-out.
+	// Close ends the link, if it has not died, and returns when all its goroutines have
+	// ended, within the transport's write time-out. It returns nil.
 	Close() error
 }
 
@@ -58,7 +64,7 @@ type Confirm struct {
 }
 
 // Binding says which messages of an exchange a queue gets. Key is an AMQP topic
-// pattern: words parted by dots, * for one word, # for any number.
+// pattern: words parted by dots, * for one word, # for any number; at most 255 bytes.
 type Binding struct {
 	Exchange string
 	Key      string

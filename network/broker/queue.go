@@ -1,0 +1,415 @@
+package broker
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// queue holds messages in order and gives them to its consumers in turn.
+type queue struct {
+	// These never change.
+	queueSettings
+	name   string
+	owner  *conn // whose exclusive queue it is, or nil
+	server *Server
+
+	exchanges map[*exchange]int // how many bindings it has with each; guarded by vhost.mu
+
+	// mu guards all that follows. It is taken after vhost.mu and before conn.mu, and nothing blocks while it is held: giving
+	// a message to a consumer only appends to the output of its connection.
+	mu        sync.Mutex
+	ready     ring
+	bytes     int64  // the size of all ready messages
+	body      int64  // the body octets of all ready messages
+	nextPlace uint64 // of the next message published
+	consumers []*consumer
+	turn      int  // the consumer to ask next
+	active    int  // how many consumers can take a message, as far as is known
+	alone     bool // the only consumer wants no other
+	deleted   bool
+	usedAt    int64 // when it last had a consumer or was asked for, for x-expires
+	timer     queueTimer
+	ledger    ledger
+}
+
+func newQueue(server *Server, name string, settings queueSettings, owner *conn) *queue {
+	q := &queue{
+		server: server, name: name, queueSettings: settings, owner: owner,
+		exchanges: map[*exchange]int{}, usedAt: server.now(), ledger: ledger{total: &server.bytes},
+	}
+	if q.expires.set {
+		q.mu.Lock()
+		q.rest()
+		q.mu.Unlock()
+	}
+	return q
+}
+
+// usableBy tells whether the connection may do more than publish to the queue.
+func (q *queue) usableBy(c *conn) bool { return q.owner == nil || q.owner == c }
+
+// bound and unbound count bindings. The caller holds vhost.mu.
+func (q *queue) bound(e *exchange) { q.exchanges[e]++ }
+
+func (q *queue) unbound(e *exchange, n int) {
+	if q.exchanges[e] -= n; q.exchanges[e] <= 0 {
+		delete(q.exchanges, e)
+	}
+}
+
+// publish adds a message and gives it to a consumer if one can take it. It returns false if the queue refuses it.
+func (q *queue) publish(m *message, w *wakes) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.deleted {
+		return true
+	}
+	if q.overflow == rejectPublish && q.over(1, m) {
+		q.server.dropped.Add(1)
+		return false
+	}
+	e := entry{message: m, place: q.nextPlace}
+	q.nextPlace++
+	var now int64
+	if q.ttl.set || m.hasTTL {
+		now = q.server.now()
+		e.expires = q.deadline(m, now)
+	}
+	q.ready.pushBack(e)
+	q.count(m, 1)
+	q.ledger.add(m.size())
+	q.pump(now, w)
+	q.trim()
+	q.rest()
+	return true
+}
+
+// deadline is when a message that comes now expires: the earlier of the queue's and its own.
+func (q *queue) deadline(m *message, now int64) int64 {
+	switch {
+	case !m.hasTTL:
+		return now + q.ttl.nanoseconds()
+	case !q.ttl.set:
+		return now + int64(m.ttl)
+	}
+	return now + min(int64(m.ttl), q.ttl.nanoseconds())
+}
+
+// count adds (n is 1) or takes away (n is -1) a ready message from the sums.
+func (q *queue) count(m *message, n int64) {
+	q.bytes += n * m.size()
+	q.body += n * m.body()
+}
+
+// over tells whether the queue is beyond a limit, with n more messages like m.
+func (q *queue) over(n int, m *message) bool {
+	messages, bytes, body := int64(q.ready.n+n), q.bytes, q.body
+	if n > 0 {
+		bytes += m.size()
+		body += m.body()
+	}
+	limits := &q.server.config.Limits
+	return messages > int64(limits.QueueMessages) || bytes > int64(limits.QueueBytes) ||
+		q.maxLength.set && messages > q.maxLength.value || q.maxBytes.set && body > q.maxBytes.value
+}
+
+// trim drops the oldest messages while the queue is beyond a limit.
+func (q *queue) trim() {
+	for q.ready.n > 0 && q.over(0, nil) {
+		q.drop()
+	}
+}
+
+// drop loses the first message.
+func (q *queue) drop() {
+	e := q.ready.popFront()
+	q.count(e.message, -1)
+	q.ledger.add(-e.size())
+	q.server.dropped.Add(1)
+}
+
+// expire drops the messages at the head whose time is over. A now of 0 stands for a time not yet asked for; it returns
+// what it found.
+func (q *queue) expire(now int64) int64 {
+	for q.ready.n > 0 && q.ready.front().expires != 0 {
+		if now == 0 {
+			now = q.server.now()
+		}
+		if now <= q.ready.front().expires {
+			break
+		}
+		q.drop()
+	}
+	return now
+}
+
+// pump gives messages to consumers, in turn, until there is no message or no consumer that can take one.
+func (q *queue) pump(now int64, w *wakes) {
+	for q.active > 0 {
+		if now = q.expire(now); q.ready.n == 0 {
+			return
+		}
+		if q.turn >= len(q.consumers) {
+			q.turn = 0
+		}
+		k := q.consumers[q.turn]
+		q.turn++
+		if !k.active {
+			continue
+		}
+		e := q.ready.front()
+		if !k.offer(e, w) {
+			k.active = false
+			q.active--
+			continue
+		}
+		q.count(e.message, -1)
+		if k.noAck {
+			q.ledger.add(-e.size())
+		}
+		q.ready.popFront()
+	}
+}
+
+// resume tells that the consumer can take messages again.
+func (q *queue) resume(k *consumer, w *wakes) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !k.subscribed || k.active {
+		return
+	}
+	k.active = true
+	q.active++
+	q.pump(0, w)
+	q.rest()
+}
+
+// subscribe adds the consumer, says so by calling started, and gives it what is ready.
+func (q *queue) subscribe(k *consumer, exclusive bool, w *wakes, started func()) *exception {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.deleted:
+		return q.server.vhost.noQueue(q.name)
+	case q.alone, exclusive && len(q.consumers) > 0:
+		return refuse(accessRefused, "queue '%s' in vhost '%s' in exclusive use", q.name, q.server.vhost.name)
+	}
+	started()
+	q.alone = exclusive
+	q.consumers = append(q.consumers, k)
+	k.subscribed, k.active = true, true
+	q.active++
+	q.pump(0, w)
+	q.rest()
+	return nil
+}
+
+// unsubscribe removes the consumer and tells whether it was the last one.
+func (q *queue) unsubscribe(k *consumer) (last bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if !k.subscribed {
+		return false
+	}
+	q.consumers = slices.DeleteFunc(q.consumers, func(o *consumer) bool { return o == k })
+	q.alone = false
+	q.forget(k)
+	if len(q.consumers) > 0 {
+		return false
+	}
+	q.usedAt = q.server.now()
+	q.rest()
+	return true
+}
+
+// forget marks a consumer that was taken from the list.
+func (q *queue) forget(k *consumer) {
+	if k.active {
+		q.active--
+	}
+	k.subscribed, k.active = false, false
+}
+
+// get gives the first message to take, which may refuse it. It tells whether there was one.
+func (q *queue) get(noAck bool, take func(e *entry, left int) *exception) (bool, *exception) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.usedAt = q.server.now()
+	q.expire(q.usedAt)
+	defer q.rest()
+	if q.ready.n == 0 {
+		return false, nil
+	}
+	e := q.ready.front()
+	if err := take(e, q.ready.n-1); err != nil {
+		return true, err
+	}
+	q.count(e.message, -1)
+	if noAck {
+		q.ledger.add(-e.size())
+	}
+	q.ready.popFront()
+	return true, nil
+}
+
+// requeue gives back messages that were delivered, to their old places. They are ordered by place.
+func (q *queue) requeue(entries []entry, w *wakes) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for i := range entries {
+		entries[i].redelivered = true
+		q.count(entries[i].message, 1)
+	}
+	if q.deleted {
+		q.ledger.add(-q.bytes)
+		q.ledger.flush()
+		q.bytes, q.body = 0, 0
+		return
+	}
+	q.ready.merge(entries)
+	q.pump(0, w)
+	q.trim()
+	q.rest()
+}
+
+// purge drops all ready messages and returns how many they were.
+func (q *queue) purge() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.expire(0)
+	return q.clear()
+}
+
+func (q *queue) clear() int {
+	n := q.ready.n
+	q.ledger.add(-q.bytes)
+	q.ready, q.bytes, q.body = ring{}, 0, 0
+	return n
+}
+
+// shed drops the oldest messages until the queue holds at most that many bytes.
+func (q *queue) shed(bytes int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.ready.n > 0 && q.bytes > bytes {
+		q.drop()
+	}
+	q.ledger.flush()
+}
+
+// held returns the bytes of the ready messages.
+func (q *queue) held() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.bytes
+}
+
+// status returns the number of ready messages and of consumers. touch counts as use.
+func (q *queue) status(touch bool) (messages, consumers int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := q.expire(0)
+	if touch && q.expires.set {
+		if now == 0 {
+			now = q.server.now()
+		}
+		q.usedAt = now
+	}
+	q.rest()
+	return q.ready.n, len(q.consumers)
+}
+
+// delete ends the queue, unless it is used or not empty and must not be; then it returns the reason. It returns the
+// consumers, which the caller tells, and the number of messages lost.
+func (q *queue) delete(ifUnused, ifEmpty bool) (consumers []*consumer, messages int, reason string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.expire(0)
+	switch {
+	case ifUnused && len(q.consumers) > 0:
+		return nil, 0, "in use"
+	case ifEmpty && q.ready.n > 0:
+		return nil, 0, "is not empty"
+	}
+	q.deleted = true
+	consumers, q.consumers = q.consumers, nil
+	for _, k := range consumers {
+		q.forget(k)
+	}
+	messages = q.clear()
+	q.ledger.flush()
+	q.timer.stop(q.server)
+	return consumers, messages, ""
+}
+
+// rest arms the timer for what happens next if nobody comes: the first message expires, or the queue does.
+func (q *queue) rest() {
+	if q.deleted {
+		return
+	}
+	if q.ready.n > 0 && q.ready.front().expires != 0 {
+		q.timer.arm(q, q.ready.front().expires)
+	}
+	if q.expires.set && len(q.consumers) == 0 {
+		q.timer.arm(q, q.usedAt+q.expires.nanoseconds())
+	}
+}
+
+// tick is what the timer calls.
+func (q *queue) tick() {
+	defer q.server.timers.Done()
+	q.mu.Lock()
+	q.timer.armed = false
+	now := q.expire(q.server.now())
+	over := q.expires.set && len(q.consumers) == 0 && now >= q.usedAt+q.expires.nanoseconds()
+	if !over {
+		q.rest()
+	}
+	q.mu.Unlock()
+	if over {
+		var w wakes
+		q.server.vhost.deleteQueue(q, true, false, &w)
+		w.flush()
+		q.mu.Lock()
+		q.rest() // somebody may have come in time
+		q.mu.Unlock()
+	}
+}
+
+// queueTimer is the one timer of a queue. It may ring early, but never misses what it was armed for: who has armed it
+// for a message that has been taken meanwhile does not stop it, so a busy queue arms it once in a while only.
+type queueTimer struct {
+	timer *time.Timer
+	armed bool
+	at    int64
+}
+
+// arm makes the timer ring at that time, or earlier. Server.timers counts it while it is armed.
+func (t *queueTimer) arm(q *queue, at int64) {
+	if t.armed {
+		if t.at <= at {
+			return
+		}
+		if !t.timer.Stop() {
+			return // it rings just now, and arms itself again
+		}
+	} else {
+		q.server.timers.Add(1)
+	}
+	t.armed, t.at = true, at
+	wait := time.Duration(at-q.server.now()) + 1
+	if t.timer == nil {
+		t.timer = time.AfterFunc(wait, q.tick)
+	} else {
+		t.timer.Reset(wait)
+	}
+}
+
+// stop keeps the timer from ringing, if it is not too late.
+func (t *queueTimer) stop(server *Server) {
+	if t.armed && t.timer.Stop() {
+		t.armed = false
+		server.timers.Done()
+	}
+}
