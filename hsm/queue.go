@@ -23,8 +23,9 @@ type Queue struct {
 	waiting  Deque[Event]
 	deferred Deque[Event]
 	dropped  uint64
-	log      *Log
-	inStep   func() bool
+	// record writes what a handler did into the spy of its machine. What is
+	// posted between steps is not in it.
+	record func(Record)
 }
 
 // NewQueue returns an empty queue for size waiting and as many deferred events,
@@ -33,7 +34,7 @@ func NewQueue(size int, overflow Overflow) *Queue {
 	if size <= 0 {
 		size = DefaultQueueSize
 	}
-	return &Queue{size: size, overflow: overflow}
+	return &Queue{size: size, overflow: overflow, record: func(Record) {}}
 }
 
 // PostFIFO puts the event behind all that wait.
@@ -106,12 +107,4 @@ func (q *Queue) reject(e Event) error {
 	q.dropped++
 	q.record(Record{Kind: KindRejected, Signal: e.Signal})
 	return &SignalError{Signal: e.Signal, Err: ErrQueueFull}
-}
-
-// record writes what a handler did. What is posted between steps is not in the
-// spy.
-func (q *Queue) record(r Record) {
-	if q.log != nil && q.inStep() {
-		q.log.Add(r)
-	}
 }

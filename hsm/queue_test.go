@@ -380,3 +380,29 @@ func TestRunnerErrors(t *testing.T) {
 		t.Errorf("Run is %v and ran %v, want all three", err, data.got)
 	}
 }
+
+// TestRunnerSetLog: a log set later gets the queue's lines too.
+func TestRunnerSetLog(t *testing.T) {
+	q := hsm.NewQueue(0, hsm.Reject)
+	chart := hsm.MustCompile([]hsm.Spec[*hsm.Queue]{1: {Name: "a", Handle: func(q *hsm.Queue, e hsm.Event) hsm.Status {
+		if e.Signal != hsm.NewSignal("A") {
+			return hsm.Super
+		}
+		q.PostFIFO(hsm.Event{Signal: hsm.NewSignal("B")})
+		return hsm.Handled
+	}}})
+	r := hsm.NewRunner(hsm.NewMachine(chart, q), q, hsm.LogConfig{})
+	if err := r.Start(1); err != nil {
+		t.Fatal(err)
+	}
+	r.SetLog(hsm.NewLog(hsm.LogConfig{Spy: 100}))
+	r.PostFIFO(hsm.Event{Signal: hsm.NewSignal("A")})
+	if err := r.Run(); err != nil {
+		t.Fatal(err)
+	}
+	source := instrument.Source{Tree: r.Tree()}
+	want := []string{"A:a", "POST_FIFO:B", "A:a:HOOK", "<- Queued:(1) Deferred:(0)", "B:a", "<- Queued:(0) Deferred:(0)"}
+	if diff := cmp.Diff(want, source.Spy(r.Log().Records(100))); diff != "" {
+		t.Errorf("spy (-want +got):\n%s", diff)
+	}
+}

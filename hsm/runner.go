@@ -8,15 +8,27 @@ type Runner[C any] struct {
 }
 
 // NewRunner joins the machine with the queue that its handlers post to, and
-// with a log as c says. c.Depths is set by NewRunner.
+// with a log as c says.
 func NewRunner[C any](m *Machine[C], q *Queue, c LogConfig) *Runner[C] {
-	if c.Spy > 0 || c.Trace > 0 {
-		c.Depths = func() (int, int) { return q.waiting.Len(), q.deferred.Len() }
-		m.SetLog(NewLog(c))
+	r := &Runner[C]{m, q}
+	q.record = func(r Record) {
+		if m.phase == busy {
+			m.log.Add(r)
+		}
 	}
-	q.log = m.log
-	q.inStep = func() bool { return m.phase == busy }
-	return &Runner[C]{Machine: m, Queue: q}
+	if c.Spy > 0 || c.Trace > 0 {
+		r.SetLog(NewLog(c))
+	}
+	return r
+}
+
+// SetLog is Machine.SetLog. A log that does not know how many events wait is
+// told of the queue.
+func (r *Runner[C]) SetLog(l *Log) {
+	if l != nil && l.depths == nil {
+		l.depths = func() (int, int) { return r.waiting.Len(), r.deferred.Len() }
+	}
+	r.Machine.SetLog(l)
 }
 
 // Next runs one step with the event in front, and reports whether one waited.
