@@ -13,8 +13,8 @@ import (
 const DefaultBacklog = 4096
 
 // LiveConfig says what a Live does with what it is told. The functions run one
-// at a time on the Live's own goroutine. An error or a panic of one is counted
-// and goes no further.
+// at a time on the Live's own goroutine. An error or a panic of one, or the end
+// of its goroutine, is counted and goes no further.
 type LiveConfig struct {
 	// Trace, if set, gets every transition.
 	Trace func(Trace) error
@@ -33,7 +33,7 @@ type Live struct {
 
 	mu      sync.Mutex // guards what follows
 	wake    sync.Cond
-	waiting []item
+	waiting hsm.Deque[item]
 	closed  bool
 	stats   LiveStats
 }
@@ -73,8 +73,9 @@ func (l *Live) Stats() LiveStats {
 }
 
 // Close hands on what waits, stops the goroutine and waits for it; so it blocks
-// as long as the functions do. Steps told afterwards are dropped. It must not be
-// called from one of the functions.
+// as long as the functions do. Steps told afterwards are dropped and counted. It
+// must not be called from one of the functions; calling it again does no more
+// than wait.
 func (l *Live) Close() {
 	l.mu.Lock()
 	l.closed = true
@@ -97,35 +98,47 @@ func (l *Live) step(source *Source, records []hsm.Record, t *hsm.Transition) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.closed || len(l.waiting) >= l.config.Backlog {
+	if l.closed || l.waiting.Len() >= l.config.Backlog {
 		l.stats.Dropped++
 		return
 	}
 	it.records = slices.Clone(it.records)
-	l.waiting = append(l.waiting, it)
-	if len(l.waiting) == 1 {
+	l.waiting.PushBack(it)
+	if l.waiting.Len() == 1 {
 		l.wake.Signal()
 	}
 }
 
+// run is the Live's goroutine, and another one takes over when a function ends
+// it. Close stops it.
 func (l *Live) run() {
-	defer close(l.done)
-	var batch []item
-	for {
-		l.mu.Lock()
-		for len(l.waiting) == 0 && !l.closed {
-			l.wake.Wait()
-		}
-		batch, l.waiting = l.waiting, batch[:0]
-		l.mu.Unlock()
-		if len(batch) == 0 {
+	ended := false
+	defer func() {
+		if ended {
+			close(l.done)
 			return
 		}
-		for _, it := range batch {
-			l.deliver(it)
-		}
-		clear(batch)
+		l.count(ErrExited)
+		go l.run()
+	}()
+	for it, ok := l.next(); ok; it, ok = l.next() {
+		l.deliver(it)
 	}
+	ended = true
+}
+
+// next waits for a step to hand on; there is none any more when the Live was
+// closed.
+func (l *Live) next() (item, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for l.waiting.Len() == 0 {
+		if l.closed {
+			return item{}, false
+		}
+		l.wake.Wait()
+	}
+	return l.waiting.PopFront(), true
 }
 
 // deliver hands on one step, the trace first, as the originals do.
@@ -152,8 +165,11 @@ func (l *Live) count(err error) {
 	l.stats.LastError = err
 }
 
-// ErrPanic wraps a panic of a function that a Live called.
-var ErrPanic = errors.New("instrument: a live function panicked")
+// What LiveStats.LastError is when a function failed without an error.
+var (
+	ErrPanic  = errors.New("instrument: a live function panicked") // with the value of the panic
+	ErrExited = errors.New("instrument: a live function ended its goroutine")
+)
 
 func guard(f func() error) (err error) {
 	defer func() {

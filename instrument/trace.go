@@ -140,11 +140,17 @@ func Stripped(trace string) []string {
 			continue
 		}
 		if rest, ok := strings.CutPrefix(line, "["); ok {
-			if stamp, rest, ok := strings.Cut(rest, "] "); ok && stamp != "" && strings.Trim(stamp, "0123456789-:. ") == "" {
+			if stamp, rest, ok := strings.Cut(rest, "] "); ok && isStamp(stamp) {
 				line = strings.TrimSpace(rest)
 			}
 		}
 		out = append(out, line)
 	}
 	return out
+}
+
+// isStamp reports whether a text in brackets is a time, with or without a date,
+// however precise. The colon tells it from a name that is made of digits.
+func isStamp(text string) bool {
+	return strings.Contains(text, ":") && strings.Trim(text, "0123456789-:. ") == ""
 }

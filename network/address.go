@@ -149,6 +149,10 @@ func (a Address) complete() Address {
 // and the PLAIN mechanism (RFC 4616) parts user and password by a zero byte.
 func (a Address) check() error {
 	switch {
+	case a.Host == "":
+		return errors.New("the host is empty")
+	case a.Port < 1 || a.Port > 65535:
+		return errors.New("the port has to be a number from 1 to 65535")
 	case len(a.VHost) > 255:
 		return errors.New("the virtual host is longer than 255 bytes")
 	case len(a.User) > 255 || len(a.Password.Reveal()) > 4096:

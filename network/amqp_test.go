@@ -12,10 +12,10 @@ import (
 	"github.com/statemesh/statemesh/network/broker"
 )
 
-// through returns an AMQP bench whose broker is behind a proxy.
-func through(t *testing.T, transport AMQP) (bench, *proxy) {
+// through returns an AMQP rig whose broker is behind a proxy.
+func through(t *testing.T, transport AMQP) (rig, *proxy) {
 	p := newProxy(t, hosted(t))
-	return bench{TB: t, transport: &transport, address: p.Address}, p
+	return rig{TB: t, transport: &transport, address: p.Address}, p
 }
 
 // within checks that f takes no longer than the limit, and a little for a busy machine.
@@ -173,7 +173,7 @@ func TestBrokerEnds(t *testing.T) {
 		defer close(done)
 		server.Serve(listener)
 	}()
-	b := bench{TB: t, transport: &AMQP{}, address: addressOf(listener)}
+	b := rig{TB: t, transport: &AMQP{}, address: addressOf(listener)}
 	l := b.dial()
 	server.Close()
 	<-done
@@ -230,7 +230,7 @@ func TestQueueDeleted(t *testing.T) {
 // Exchanges of another kind that have our names.
 func TestTopologyRefused(t *testing.T) {
 	a := hosted(t)
-	b := bench{TB: t, transport: &AMQP{}, address: a}
+	b := rig{TB: t, transport: &AMQP{}, address: a}
 	declareFanout(t, a, ExchangeTrace)
 	_, err := b.transport.Dial(context.Background(), a)
 	if !errors.Is(err, ErrTopology) || !strings.Contains(err.Error(), "406") || !strings.Contains(err.Error(), ExchangeTrace) {

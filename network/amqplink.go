@@ -87,6 +87,7 @@ func (l *amqpLink) end(err error) {
 		close(l.done)
 		l.work.Go(func() {
 			patience := orDefault(l.transport.WriteTimeout, DefaultWriteTimeout)
+			// Whatever the farewell may wait for, such as a Publish that hangs.
 			timer := time.AfterFunc(patience, func() { abort(l.conn) })
 			defer timer.Stop()
 			_ = l.connection.CloseDeadline(time.Now().Add(patience))

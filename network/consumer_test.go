@@ -33,6 +33,7 @@ func TestConsumerAcknowledges(t *testing.T) {
 				ended := make(chan error)
 				go func() { ended <- c.run() }()
 
+				began := time.Now()
 				acknowledged, count := uint64(0), 0
 				go func() {
 					for tag := uint64(1); tag <= messages; tag++ {
@@ -52,6 +53,9 @@ func TestConsumerAcknowledges(t *testing.T) {
 						t.Fatalf("got %q, want %d", d.Body, i)
 					}
 					time.Sleep(test.read) // virtual
+				}
+				if took := time.Since(began); took != messages*test.read {
+					t.Errorf("%d messages took %v; the reader was kept waiting", messages, took)
 				}
 				time.Sleep(ackDelay + 1)
 				synctest.Wait()

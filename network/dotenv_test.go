@@ -26,6 +26,8 @@ func TestParseDotenv(t *testing.T) {
 		{name: "quotes", text: "A='a # b'\nB=\"c # d\" # e\n", want: vars{"A": "a # b", "B": "c # d"}},
 		{name: "escapes", text: `A="a\nb\"c"` + "\n" + `B='a\nb'`, want: vars{"A": "a\nb\"c", "B": `a\nb`}},
 		{name: "several lines", text: "A='one\ntwo\nthree'\nB=2\n", want: vars{"A": "one\ntwo\nthree", "B": "2"}},
+		{name: "as many lines as there may be", text: "A='" + strings.Repeat("\n", maxValueLines-1) + "'\n",
+			want: vars{"A": strings.Repeat("\n", maxValueLines-1)}},
 		{name: "dollar signs", text: "A=p$B\nC='p$B'\nD=\"p$B${B}\"\nE=\"p\\$B\"\nF=$$\n",
 			want: vars{"A": "p$B", "C": "p$B", "D": "p$B${B}", "E": "p$B", "F": "$$"}},
 		{name: "a key in base64", text: "K=aGVsbG8gd29ybGQtX2hlbGxvIHdvcmxkLV9oZWxsbw==\n",
@@ -38,6 +40,7 @@ func TestParseDotenv(t *testing.T) {
 		{name: "open quote", text: "A=1\nB='hidden\nC=3\n", wrong: "line 2"},
 		{name: "after several lines", text: "A='1\n2\n3'\nhidden\n", wrong: "line 4"},
 		{name: "after a quoted value", text: "A='1' hidden\n", wrong: "line 1"},
+		{name: "a quoted value of too many lines", text: "A='" + strings.Repeat("hidden\n", maxValueLines) + "'\n", wrong: "line 1"},
 		{name: "a quoted value without end", text: strings.Repeat("A=1\n", 9) + `A="` + strings.Repeat("hidden\n", 5000), wrong: "line 10"},
 	}
 	for _, test := range tests {

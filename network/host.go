@@ -23,9 +23,10 @@ type host struct {
 	config broker.Config
 	logger *slog.Logger
 
-	// shadowed: the system lets us listen at a loopback address although somebody listens
-	// at that port of all addresses, as a RabbitMQ does. We would take its place unseen.
-	shadowed bool
+	// answers tells whether somebody serves the address. It is asked where the system lets
+	// us listen at a loopback address although somebody listens at that port of all
+	// addresses, as a RabbitMQ does: we would take its place unseen. nil elsewhere.
+	answers func(ctx context.Context, address string) bool
 
 	work sync.WaitGroup // the goroutine that serves
 
@@ -36,7 +37,7 @@ type host struct {
 
 // newHost returns a host that does nothing before ensure.
 func newHost(s settings) *host {
-	return &host{
+	h := &host{
 		listen: s.listen,
 		config: broker.Config{
 			User:     s.own.User,
@@ -44,9 +45,12 @@ func newHost(s settings) *host {
 			VHost:    s.own.VHost,
 			Logger:   s.Logger,
 		},
-		logger:   s.Logger,
-		shadowed: runtime.GOOS != "linux",
+		logger: s.Logger,
 	}
+	if runtime.GOOS != "linux" {
+		h.answers = answers
+	}
+	return h
 }
 
 // ensure sees to it that somebody listens, we if nobody else does; it is called before each
@@ -59,7 +63,7 @@ func (h *host) ensure(ctx context.Context) error {
 		return ErrClosed
 	case h.listen == "" || h.server != nil:
 		return nil
-	case h.shadowed && answers(ctx, h.listen):
+	case h.answers != nil && h.answers(ctx, h.listen):
 		return nil
 	}
 	var config net.ListenConfig // close-on-exec, and SO_REUSEADDR on unix, as Go does by itself

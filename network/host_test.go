@@ -1,6 +1,7 @@
 package network
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -25,7 +26,7 @@ func hostsAt(t *testing.T, n int) ([]*host, Address) {
 
 func TestTakeover(t *testing.T) {
 	hosts, a := hostsAt(t, 2)
-	b := bench{TB: t, transport: &AMQP{}, address: a}
+	b := rig{TB: t, transport: &AMQP{}, address: a}
 	// Each of the two dials as a node does.
 	meet := func(hosts ...*host) (links []Link) {
 		for _, h := range hosts {
@@ -121,21 +122,26 @@ func TestHostJoins(t *testing.T) {
 
 // Where the system would let us listen beside who listens at all addresses, we ask first.
 func TestHostAsksFirst(t *testing.T) {
-	listener, err := net.Listen("tcp", ":0")
-	if err != nil {
-		t.Fatal(err)
+	hosts, a := hostsAt(t, 1)
+	h, served := hosts[0], true
+	h.answers = func(_ context.Context, address string) bool {
+		if address != a.HostPort() {
+			t.Errorf("asked for %s", address)
+		}
+		return served
 	}
-	defer listener.Close()
-	hosts, _ := hostsAt(t, 1)
-	h := hosts[0]
-	h.listen = addressOf(listener).HostPort()
-	h.shadowed = true
 	if err := h.ensure(t.Context()); err != nil || h.hosting() {
 		t.Errorf("somebody listens: hosting %v, error %v", h.hosting(), err)
 	}
-	listener.Close()
+	if answers(t.Context(), a.HostPort()) {
+		t.Error("nobody listens, and answers says that somebody does")
+	}
+	served = false
 	if err := h.ensure(t.Context()); err != nil || !h.hosting() {
 		t.Errorf("nobody listens: hosting %v, error %v", h.hosting(), err)
+	}
+	if !answers(t.Context(), a.HostPort()) {
+		t.Error("somebody listens, and answers says that nobody does")
 	}
 }
 
@@ -162,13 +168,7 @@ func TestHostRecovers(t *testing.T) {
 	server := h.server
 	h.mu.Unlock()
 	server.Close()
-	for h.hosting() {
-		select {
-		case <-t.Context().Done():
-			t.Fatal("it still hosts")
-		default:
-		}
-	}
+	eventually(t, "it hosts no more", func() bool { return !h.hosting() })
 	if err := h.ensure(t.Context()); err != nil || !h.hosting() {
 		t.Errorf("hosting %v, error %v", h.hosting(), err)
 	}

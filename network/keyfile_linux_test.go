@@ -82,3 +82,57 @@ func TestLoadPipe(t *testing.T) {
 		}
 	}
 }
+
+// A file that was exchanged while we waited for the lock is not the one to write to.
+func TestShareKeyReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".env")
+	write(t, path, "")
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	unlock, err := lockFile(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	type result struct {
+		written bool
+		err     error
+	}
+	results := make(chan result)
+	go func() {
+		_, written, err := shareKey(path)
+		results <- result{written, err}
+	}()
+	eventually(t, "the other has the old file open", func() bool { return opened(t, path) == 2 })
+	_, text := testKey(t, "n")
+	other := path + ".new"
+	write(t, other, "MESH_ENCRYPTION_KEY="+text+"\n")
+	if err := os.Rename(other, path); err != nil {
+		t.Fatal(err)
+	}
+	unlock()
+	if r := <-results; r.written || r.err != nil {
+		t.Errorf("written %v, error %v; want the key of the new file", r.written, r.err)
+	}
+	if content, _ := os.ReadFile(path); string(content) != "MESH_ENCRYPTION_KEY="+text+"\n" {
+		t.Error("the new file has changed")
+	}
+}
+
+// opened returns how many times this process has the file open.
+func opened(t *testing.T, path string) (n int) {
+	t.Helper()
+	const dir = "/proc/self/fd"
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if target, err := os.Readlink(filepath.Join(dir, entry.Name())); err == nil && target == path {
+			n++
+		}
+	}
+	return n
+}

@@ -145,43 +145,6 @@ func checkNoPlace(t *testing.T, path string) {
 	}
 }
 
-// A file that was exchanged while we waited for the lock is not the one to write to.
-func TestShareKeyReplaced(t *testing.T) {
-	path := filepath.Join(t.TempDir(), ".env")
-	write(t, path, "")
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	unlock, err := lockFile(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	type result struct {
-		written bool
-		err     error
-	}
-	results := make(chan result)
-	go func() {
-		_, written, err := shareKey(path)
-		results <- result{written, err}
-	}()
-	_, text := testKey(t, "n")
-	other := path + ".new"
-	write(t, other, "MESH_ENCRYPTION_KEY="+text+"\n")
-	if err := os.Rename(other, path); err != nil {
-		t.Fatal(err)
-	}
-	unlock()
-	if r := <-results; r.written || r.err != nil {
-		t.Errorf("written %v, error %v; want the key of the new file", r.written, r.err)
-	}
-	if content, _ := os.ReadFile(path); string(content) != "MESH_ENCRYPTION_KEY="+text+"\n" {
-		t.Error("the new file has changed")
-	}
-}
-
 func TestShareKeyGoroutines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".env")
 	keys, writers := make([]seal.Key, 50), make([]bool, 50)

@@ -3,16 +3,16 @@ package network
 import "testing"
 
 // onBrokers runs a benchmark on every kind of broker.
-func onBrokers(b *testing.B, f func(b *testing.B, at bench)) {
-	b.Run("embedded", func(b *testing.B) { f(b, bench{b, &AMQP{}, hosted(b), ""}) })
-	b.Run("memory", func(b *testing.B) { f(b, bench{b, NewMemory(), Address{Host: "h"}, ""}) })
-	b.Run("RabbitMQ", func(b *testing.B) { f(b, bench{b, &AMQP{}, rabbitMQ(b), ""}) })
+func onBrokers(b *testing.B, f func(b *testing.B, at rig)) {
+	b.Run("embedded", func(b *testing.B) { f(b, rig{b, &AMQP{}, hosted(b), ""}) })
+	b.Run("memory", func(b *testing.B) { f(b, rig{b, NewMemory(), Address{Host: "h"}, ""}) })
+	b.Run("RabbitMQ", func(b *testing.B) { f(b, rig{b, &AMQP{}, rabbitMQ(b), ""}) })
 }
 
 // BenchmarkPublish is what a publisher gets through with confirms, and at most so many
 // messages on the way as an outbox holds.
 func BenchmarkPublish(b *testing.B) {
-	onBrokers(b, func(b *testing.B, at bench) {
+	onBrokers(b, func(b *testing.B, at rig) {
 		const window = DefaultOutbox
 		l, body := at.dial(), make([]byte, 256)
 		var published, confirmed uint64
@@ -34,7 +34,7 @@ func BenchmarkPublish(b *testing.B) {
 
 // BenchmarkDelivery takes messages all the way through the broker, to one reader.
 func BenchmarkDelivery(b *testing.B) {
-	onBrokers(b, func(b *testing.B, at bench) {
+	onBrokers(b, func(b *testing.B, at rig) {
 		const window = DefaultOutbox
 		l, in, body := at.dial(), at.dial(), make([]byte, 256)
 		got := at.consume(in, "bench.*")
@@ -63,7 +63,7 @@ func BenchmarkDelivery(b *testing.B) {
 
 // BenchmarkRoundTrip is one message at a time.
 func BenchmarkRoundTrip(b *testing.B) {
-	onBrokers(b, func(b *testing.B, at bench) {
+	onBrokers(b, func(b *testing.B, at rig) {
 		l, in, body := at.dial(), at.dial(), make([]byte, 256)
 		got := at.consume(in, "bench.*")
 		go func() {
@@ -79,7 +79,7 @@ func BenchmarkRoundTrip(b *testing.B) {
 
 // BenchmarkDial connects, declares and closes.
 func BenchmarkDial(b *testing.B) {
-	onBrokers(b, func(b *testing.B, at bench) {
+	onBrokers(b, func(b *testing.B, at rig) {
 		for b.Loop() {
 			l, err := at.transport.Dial(b.Context(), at.address)
 			at.ok(err)
@@ -92,7 +92,7 @@ func BenchmarkDial(b *testing.B) {
 func BenchmarkTakeover(b *testing.B) {
 	a := closedPort(b)
 	s := settings{Config: Config{Logger: discard}, own: a, listen: a.HostPort()}
-	at := bench{TB: b, transport: &AMQP{}, address: a}
+	at := rig{TB: b, transport: &AMQP{}, address: a}
 	for b.Loop() {
 		old, next := newHost(s), newHost(s)
 		at.ok(old.ensure(b.Context()))

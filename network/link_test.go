@@ -1,9 +1,7 @@
 package network
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -17,180 +15,8 @@ import (
 	"github.com/statemesh/statemesh/internal/brokertest"
 )
 
-// bench is what a link test has: a transport to some broker.
-type bench struct {
-	testing.TB
-	transport Transport
-	address   Address
-	tag       string // begins all bodies, so that others may use the same broker
-}
-
-// onAll runs a test or benchmark on every kind of broker. configure sets the transport's
-// TTL, queue length and prefetch, 0 for the default.
-func onAll(t *testing.T, limits AMQP, f func(b bench)) {
-	amqp := func(t *testing.T, address Address) {
-		limits.Name = t.Name()
-		f(bench{t, &limits, address, rand.Text() + " "})
-	}
-	t.Run("embedded", func(t *testing.T) { amqp(t, hosted(t)) })
-	t.Run("memory", func(t *testing.T) {
-		f(bench{t, &Memory{TTL: limits.TTL, QueueLength: limits.QueueLength}, Address{Host: "h"}, ""})
-	})
-	t.Run("RabbitMQ", func(t *testing.T) { amqp(t, rabbitMQ(t)) })
-}
-
-// rabbitMQ returns the address of a RabbitMQ, or skips the test.
-func rabbitMQ(t testing.TB) Address {
-	t.Helper()
-	a, err := ParseAddress(brokertest.RabbitMQ(t), Address{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
-
-// dial returns a link that is closed when the test ends.
-func (b bench) dial() Link {
-	b.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	l, err := b.transport.Dial(ctx, b.address)
-	b.ok(err)
-	b.Cleanup(func() { b.ok(l.Close()) })
-	return l
-}
-
-func (b bench) ok(err error) {
-	b.Helper()
-	if err != nil {
-		b.Fatal(err)
-	}
-}
-
-func (b bench) publish(l Link, key string, bodies ...string) {
-	b.Helper()
-	for _, body := range bodies {
-		b.ok(l.Publish(ExchangeMesh, key, b.body(body)))
-	}
-}
-
-// body returns what is published for the text.
-func (b bench) body(text string) []byte { return []byte(b.tag + text) }
-
-// next waits for the next delivery that is ours; its body is the text.
-func (b bench) next(from <-chan Delivery) Delivery {
-	b.Helper()
-	for {
-		d, open := receive(b, from)
-		if !open {
-			b.Fatal("the deliveries have ended")
-		}
-		if text, ours := bytes.CutPrefix(d.Body, []byte(b.tag)); ours {
-			d.Body = text
-			return d
-		}
-	}
-}
-
-// consume returns what arrives for the keys on the mesh.
-func (b bench) consume(l Link, keys ...string) <-chan Delivery {
-	b.Helper()
-	var bindings []Binding
-	for _, key := range keys {
-		bindings = append(bindings, Binding{ExchangeMesh, key})
-	}
-	in, err := l.Consume(bindings)
-	b.ok(err)
-	return in
-}
-
-// receive waits for the next value; ok is false if the channel is closed.
-func receive[T any](b bench, from <-chan T) (v T, ok bool) {
-	b.Helper()
-	select {
-	case v, ok = <-from:
-	case <-time.After(patience):
-		b.Fatal("nothing came")
-	}
-	return v, ok
-}
-
-// expect waits for these bodies, in this order.
-func (b bench) expect(from <-chan Delivery, bodies ...string) {
-	b.Helper()
-	for _, want := range bodies {
-		if d := b.next(from); string(d.Body) != want {
-			b.Fatalf("got %.20q, want %.20q", d.Body, want)
-		}
-	}
-}
-
-// confirmed waits till the first n messages are confirmed, and returns the numbers of
-// those that were refused.
-func (b bench) confirmed(l Link, n uint64) (refused []uint64) {
-	b.Helper()
-	heard := map[uint64]bool{}
-	for uint64(len(heard)) < n {
-		c, ok := receive(b, l.Confirmed())
-		if !ok {
-			b.Fatalf("closed after %d confirms: %v", len(heard), l.Err())
-		}
-		from := c.Number
-		if c.Several {
-			from = 1
-		}
-		for i := from; i <= c.Number; i++ {
-			if !heard[i] && c.Refused {
-				refused = append(refused, i)
-			} else if heard[i] && !c.Several {
-				b.Fatalf("message %d is confirmed twice", i)
-			}
-			heard[i] = true
-		}
-	}
-	for i := uint64(1); i <= n; i++ {
-		if !heard[i] {
-			b.Fatalf("message %d is not confirmed", i)
-		}
-	}
-	return refused
-}
-
-// dead checks that the link has died of want, nil after Close, and that everything says so.
-func (b bench) dead(l Link, want error) {
-	b.Helper()
-	if _, open := receive(b, l.Done()); open {
-		b.Fatal("Done is not closed")
-	}
-	if err := l.Err(); !errors.Is(err, want) {
-		b.Errorf("Err is %v, want %v", err, want)
-	}
-	for {
-		if _, open := receive(b, l.Confirmed()); !open {
-			break
-		}
-	}
-	for {
-		if _, open := receive(b, l.Blocked()); !open {
-			break
-		}
-	}
-	if want == nil {
-		want = ErrClosed
-	}
-	if err := l.Publish(ExchangeMesh, "k", nil); !errors.Is(err, want) {
-		b.Errorf("Publish says %v, want %v", err, want)
-	}
-	if err := l.Bind(Binding{ExchangeMesh, "k"}); err == nil {
-		b.Error("Bind says nothing")
-	}
-	if _, err := l.Consume(nil); err == nil {
-		b.Error("Consume says nothing")
-	}
-}
-
 func TestLinkDelivers(t *testing.T) {
-	onAll(t, AMQP{}, func(b bench) {
+	onAll(t, AMQP{}, func(b rig) {
 		in, out := b.dial(), b.dial()
 		got := b.consume(in, "a.b")
 		large := strings.Repeat("x", 1<<20)
@@ -210,7 +36,7 @@ func TestLinkDelivers(t *testing.T) {
 }
 
 func TestLinkKeepsNoBody(t *testing.T) {
-	onAll(t, AMQP{}, func(b bench) {
+	onAll(t, AMQP{}, func(b rig) {
 		l := b.dial()
 		got, other := b.consume(l, "#"), b.consume(b.dial(), "#")
 		body := b.body("first")
@@ -241,7 +67,7 @@ func TestLinkRoutes(t *testing.T) {
 		{"", []string{""}},
 	}
 	keys := []string{"a.b", "b", "a", "a.a.b", "ab", "", "a.", ".b"}
-	onAll(t, AMQP{}, func(b bench) {
+	onAll(t, AMQP{}, func(b rig) {
 		out := b.dial()
 		var ins []<-chan Delivery
 		for _, test := range tests {
@@ -275,7 +101,7 @@ func TestLinkRoutes(t *testing.T) {
 }
 
 func TestLinkExchanges(t *testing.T) {
-	onAll(t, AMQP{}, func(b bench) {
+	onAll(t, AMQP{}, func(b rig) {
 		l := b.dial()
 		got, err := l.Consume([]Binding{{ExchangeMesh, "k"}, {ExchangeTrace, "#"}, {ExchangeTrace, "k"}})
 		b.ok(err)
@@ -293,7 +119,7 @@ func TestLinkExchanges(t *testing.T) {
 }
 
 func TestLinkMisuse(t *testing.T) {
-	onAll(t, AMQP{}, func(b bench) {
+	onAll(t, AMQP{}, func(b rig) {
 		l := b.dial()
 		long := strings.Repeat("k", 256)
 		if err := l.Bind(Binding{ExchangeMesh, "k"}); err == nil {
@@ -321,17 +147,24 @@ func TestLinkMisuse(t *testing.T) {
 }
 
 func TestLinkClose(t *testing.T) {
-	onAll(t, AMQP{}, func(b bench) {
+	onAll(t, AMQP{}, func(b rig) {
 		l := b.dial()
 		got := b.consume(l, "k")
 		b.publish(l, "k", "one")
 		b.ok(l.Close())
-		b.dead(l, nil)
-		for {
-			if _, open := receive(b, got); !open {
-				break
-			}
+		for range len(got) {
+			<-got
 		}
+		// Closed by goroutines that have ended by now.
+		select {
+		case _, open := <-got:
+			if open {
+				b.Error("the deliveries go on")
+			}
+		default:
+			b.Error("Close returned too early")
+		}
+		b.dead(l, nil)
 		b.ok(l.Close())
 		b.publish(b.dial(), "k", "two") // to nobody
 	})
@@ -339,7 +172,7 @@ func TestLinkClose(t *testing.T) {
 
 // What the broker refuses ends the link, and the reason is known.
 func TestLinkRefused(t *testing.T) {
-	onAll(t, AMQP{}, func(b bench) {
+	onAll(t, AMQP{}, func(b rig) {
 		l := b.dial()
 		got := b.consume(b.dial(), "k")
 		_ = l.Publish("no.such.exchange", "k", nil)
@@ -351,7 +184,7 @@ func TestLinkRefused(t *testing.T) {
 
 // A queue lives and dies with its link, and is nobody else's.
 func TestLinkQueueDies(t *testing.T) {
-	onAll(t, AMQP{}, func(b bench) {
+	onAll(t, AMQP{}, func(b rig) {
 		out, in := b.dial(), b.dial()
 		b.consume(in, "k")
 		b.ok(in.Close())
@@ -367,7 +200,7 @@ func TestLinkQueueDies(t *testing.T) {
 // messages are dropped, and what it gets in the end is bounded and in order.
 func TestLinkSlowReader(t *testing.T) {
 	const length, prefetch, messages = 50, 20, 2000
-	onAll(t, AMQP{QueueLength: length, Prefetch: prefetch}, func(b bench) {
+	onAll(t, AMQP{QueueLength: length, Prefetch: prefetch}, func(b rig) {
 		out, in := b.dial(), b.dial()
 		got := b.consume(in, "k")
 		for i := range messages {
@@ -395,7 +228,7 @@ func TestLinkSlowReader(t *testing.T) {
 
 func TestLinkTTL(t *testing.T) {
 	const ttl = 50 * time.Millisecond
-	onAll(t, AMQP{TTL: ttl, Prefetch: 1}, func(b bench) {
+	onAll(t, AMQP{TTL: ttl, Prefetch: 1}, func(b rig) {
 		out, in := b.dial(), b.dial()
 		got := b.consume(in, "k")
 		const messages = 3 * consumerBuffer
@@ -424,7 +257,7 @@ func TestLinkTTL(t *testing.T) {
 
 func TestLinkConcurrent(t *testing.T) {
 	const publishers, each = 8, 200
-	onAll(t, AMQP{}, func(b bench) {
+	onAll(t, AMQP{}, func(b rig) {
 		l := b.dial()
 		got := b.consume(l, "#")
 		done := make(chan error, publishers)
@@ -455,7 +288,7 @@ func TestLinkConcurrent(t *testing.T) {
 }
 
 func TestDialErrors(t *testing.T) {
-	onAll(t, AMQP{}, func(b bench) {
+	onAll(t, AMQP{}, func(b rig) {
 		ctx, cancel := context.WithCancel(context.Background())
 		cancel()
 		if _, err := b.transport.Dial(ctx, b.address); !errors.Is(err, ErrUnreachable) || !errors.Is(err, context.Canceled) {

@@ -9,15 +9,15 @@ import (
 )
 
 // inMemory runs a test in virtual time on a Memory.
-func inMemory(t *testing.T, f func(b bench, m *Memory)) {
+func inMemory(t *testing.T, f func(b rig, m *Memory)) {
 	synctest.Test(t, func(t *testing.T) {
 		m := NewMemory()
-		f(bench{TB: t, transport: m, address: Address{Host: "h"}}, m)
+		f(rig{TB: t, transport: m, address: Address{Host: "h"}}, m)
 	})
 }
 
 func TestMemoryDown(t *testing.T) {
-	inMemory(t, func(b bench, m *Memory) {
+	inMemory(t, func(b rig, m *Memory) {
 		out, in := b.dial(), b.dial()
 		elsewhere, err := m.Dial(b.Context(), Address{Host: "other"})
 		b.ok(err)
@@ -46,7 +46,7 @@ func TestMemoryDown(t *testing.T) {
 }
 
 func TestMemoryRefuses(t *testing.T) {
-	inMemory(t, func(b bench, m *Memory) {
+	inMemory(t, func(b rig, m *Memory) {
 		l := b.dial()
 		m.Refuse("h", ErrCredentials)
 		if _, err := m.Dial(b.Context(), b.address); !errors.Is(err, ErrCredentials) {
@@ -64,7 +64,7 @@ func TestMemoryRefuses(t *testing.T) {
 }
 
 func TestMemoryBlocks(t *testing.T) {
-	inMemory(t, func(b bench, m *Memory) {
+	inMemory(t, func(b rig, m *Memory) {
 		l, other := b.dial(), b.dial()
 		got := b.consume(l, "k")
 		m.Block("h", true)
@@ -116,7 +116,7 @@ func TestMemoryBlocks(t *testing.T) {
 
 // Nobody who waits outlives the link.
 func TestMemoryCloseWhileBlocked(t *testing.T) {
-	inMemory(t, func(b bench, m *Memory) {
+	inMemory(t, func(b rig, m *Memory) {
 		l := b.dial()
 		m.Block("h", true)
 		for range memoryHeld {
@@ -130,7 +130,7 @@ func TestMemoryCloseWhileBlocked(t *testing.T) {
 }
 
 func TestMemoryTTL(t *testing.T) {
-	inMemory(t, func(b bench, m *Memory) {
+	inMemory(t, func(b rig, m *Memory) {
 		m.TTL = time.Second
 		out, in := b.dial(), b.dial()
 		got := b.consume(in, "k")
@@ -153,7 +153,7 @@ func TestMemoryTTL(t *testing.T) {
 func TestMemoryBrokers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m Memory
-		b := bench{TB: t, transport: &m, address: Address{Host: "h"}}
+		b := rig{TB: t, transport: &m, address: Address{Host: "h"}}
 		in := b.dial()
 		got := b.consume(in, "#")
 		for i, a := range []Address{{Host: "h", Port: 1}, {Host: "g"}, {Host: "h", Port: 5672, User: "u", VHost: "v"}} {

@@ -65,11 +65,11 @@ func (p *peer) publish(link Link, wait time.Duration) {
 		<-link.Done()
 		p.outbox.close()
 	})
-	ready := time.NewTimer(wait)
-	defer ready.Stop()
-	select {
-	case <-ready.C:
-	case <-link.Done():
+	if wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-link.Done():
+		}
 	}
 	for {
 		m, ok := p.outbox.next(link)

@@ -13,14 +13,13 @@ import (
 )
 
 // probe logs in at the broker and leaves again. It returns nil if that worked, or one of
-// the package's errors, within milliseconds if there is an answer at all.
+// the package's errors, within milliseconds if there is an answer at all. It blocks as
+// long as ctx allows.
 //
 // It exists for its definite verdict: to a client that does not announce
 // authentication_failure_close, as amqp091-go does not, RabbitMQ answers a wrong
 // password by silence for three seconds and then closes the connection.
 func probe(ctx context.Context, a Address, config *tls.Config) error {
-	ctx, cancel := context.WithTimeout(ctx, DefaultConnectTimeout)
-	defer cancel()
 	conn, err := dial(ctx, a, config, DefaultWriteTimeout)
 	if err != nil {
 		return err

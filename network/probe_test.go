@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -70,9 +71,6 @@ func serving(t testing.TB, serve func(conn net.Conn)) Address {
 	})
 	return addressOf(listener)
 }
-
-// patience is how long tests wait for what has to happen.
-const patience = 20 * time.Second
 
 func TestProbe(t *testing.T) {
 	a := hosted(t)
@@ -226,6 +224,18 @@ func TestProbeSilence(t *testing.T) {
 	if err := probe(ctx, a, nil); !errors.Is(err, ErrUnreachable) {
 		t.Errorf("cancelled: error %v", err)
 	}
+}
+
+// What claims to be large gets no memory.
+func TestProbeIsFrugal(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err := handshake(said{strings.NewReader("\x01\x00\x00\x0f\xff\xff\xff"), io.Discard}, Address{})
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 1<<20 {
+		t.Errorf("%d bytes", grown)
+	}
+	checkProbe(t, err, ErrNotAMQP)
 }
 
 // said is a connection on which everything has been said.

@@ -62,7 +62,7 @@ func secured(t *testing.T) (Address, *tls.Config) {
 
 func TestTLS(t *testing.T) {
 	a, trusting := secured(t)
-	b := bench{TB: t, transport: &AMQP{TLS: trusting}, address: a}
+	b := rig{TB: t, transport: &AMQP{TLS: trusting}, address: a}
 	l := b.dial()
 	got := b.consume(l, "k")
 	b.publish(l, "k", "one")
@@ -103,7 +103,7 @@ func TestTLSBlockedPeer(t *testing.T) {
 	const limit = 200 * time.Millisecond
 	a, trusting := secured(t)
 	p := newProxy(t, a)
-	b := bench{TB: t, transport: &AMQP{TLS: trusting, WriteTimeout: limit}, address: p.Address}
+	b := rig{TB: t, transport: &AMQP{TLS: trusting, WriteTimeout: limit}, address: p.Address}
 	l := b.dial()
 	p.setFrozen(true)
 	var err error

@@ -10,7 +10,7 @@ import (
 var frameTests = []test{
 	{"frame end", func(s *session) {
 		r := s.opened()
-		r.write(args{methodFrame}.short(1).longstr("\x00\x14\x00\x28").octet('x'))
+		r.write(args{methodFrame}.short(1).longstr("\x00\x14\x00\x14\x01").octet('x')) // channel.flow
 		r.closed(amqp.FrameError)
 	}},
 	{"frame larger than negotiated", func(s *session) {

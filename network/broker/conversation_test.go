@@ -173,6 +173,30 @@ func TestUnackedBytes(t *testing.T) {
 	})
 }
 
+// What is gone is forgotten, also by the connection that made it.
+func TestNothingPilesUp(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, s *Server) {
+		c := open(t, s, 0)
+		for range 100 {
+			c.queue("q", queueExclusive, nil)
+			c.call(1, queueBind, args{}.short(0).shortstr("q").shortstr("amq.topic").shortstr("#").octet(0).long(0))
+			c.want(1, queueBindOk)
+			c.consume(1, "q", 0)
+			c.call(1, queueDelete, args{}.short(0).shortstr("q").octet(0))
+			c.want(1, queueDeleteOk)
+		}
+		for x := range s.conns {
+			if len(x.owns) > 0 || len(x.channels[1].consumers) > 0 || s.consumers.Load() != 0 {
+				t.Errorf("%d queues, %d consumers, %d counted", len(x.owns), len(x.channels[1].consumers), s.consumers.Load())
+			}
+		}
+		v := s.vhost
+		if len(v.queues)+v.bindings+len(v.exchanges["amq.topic"].bindings) > 0 {
+			t.Errorf("%d queues, %d bindings, %d of the exchange", len(v.queues), v.bindings, len(v.exchanges["amq.topic"].bindings))
+		}
+	})
+}
+
 // The timer of a queue serves message after message, and the queue itself.
 func TestQueueTimer(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, s *Server) {
@@ -273,44 +297,47 @@ func TestChaos(t *testing.T) {
 	}
 }
 
-// randomFrames is one thing a client of TestChaos does.
+// randomFrames is one thing a client of TestChaos does. Mistakes are rare, because what follows one is ignored until both
+// sides have closed the channel.
 func randomFrames(r *rand.Rand) []byte {
-	queue := fmt.Sprint("q", r.IntN(4))
+	n := r.IntN(4)
+	queue := fmt.Sprint("q", n)
 	channel := uint16(1 + r.IntN(2))
-	exchange := []string{"amq.topic", "amq.direct", "amq.fanout", "own"}[r.IntN(4)]
-	settings := args{}
-	if r.IntN(3) == 0 {
-		settings = settings.shortstr("x-message-ttl").octet('b').octet(byte(r.IntN(3))).shortstr("x-expires").octet('b').octet(2)
-	}
 	method := func(id methodID, a args) []byte { return appendMethod(nil, channel, id, a) }
-	switch r.IntN(20) {
+	switch r.IntN(40) {
 	case 0:
-		return method(basicConsume, args{}.short(0).shortstr(queue).shortstr("").octet(consumeExclusive).long(0))
-	case 1:
-		return method(basicCancel, args{}.shortstr("tag").octet(0))
-	case 2, 3:
-		return method(queueDeclare, args{}.short(0).shortstr(queue).octet(byte(r.IntN(2))*queueAutoDelete).longstr(string(settings)))
-	case 4:
 		return method(queueDelete, args{}.short(0).shortstr(queue).octet(byte(r.IntN(4))))
-	case 5, 6:
-		return method(queueBind, args{}.short(0).shortstr(queue).shortstr(exchange).shortstr("#").octet(0).long(0))
+	case 1:
+		return method(basicAck, args{}.longlong(uint64(r.IntN(5))).octet(0)) // unknown, mostly
+	case 2:
+		return method(basicConsume, args{}.short(0).shortstr(queue).shortstr("").octet(consumeExclusive).long(0))
+	case 3:
+		return method(basicCancel, args{}.shortstr("tag").octet(0))
+	case 4, 5, 6:
+		var settings args
+		if n == 0 {
+			settings = settings.shortstr("x-message-ttl").octet('b').octet(1).shortstr("x-expires").octet('b').octet(20)
+		}
+		return method(queueDeclare, args{}.short(0).shortstr(queue).octet(byte(n/3)*queueAutoDelete).longstr(string(settings)))
 	case 7:
+		return method(queueBind, args{}.short(0).shortstr(queue).shortstr("own").shortstr("#").octet(0).long(0))
+	case 8:
 		return method(exchangeDeclare, args{}.short(0).shortstr("own").shortstr("fanout").octet(exchangeAutoDelete).long(0))
-	case 8, 9:
+	case 9, 10:
 		return method(basicConsume, args{}.short(0).shortstr(queue).shortstr("").octet(byte(r.IntN(2))*consumeNoAck).long(0))
-	case 10:
-		return method(basicAck, args{}.longlong(uint64(r.IntN(5))).octet(ackMultiple))
-	case 11:
+	case 11, 12, 13:
+		return method(basicAck, args{}.longlong(0).octet(ackMultiple))
+	case 14, 15:
 		return method(basicNack, args{}.longlong(0).octet(ackMultiple|nackRequeue))
-	case 12:
-		return method(basicGet, args{}.short(0).shortstr(queue).octet(0))
-	case 13:
-		return method(basicQos, args{}.long(0).short(uint16(r.IntN(5))).octet(byte(r.IntN(2))))
-	case 14:
-		return method(basicRecover, args{}.octet(1))
-	case 15:
-		return method(confirmSelect, args{}.octet(0))
 	case 16:
+		return method(basicGet, args{}.short(0).shortstr(queue).octet(0))
+	case 17:
+		return method(basicQos, args{}.long(0).short(uint16(r.IntN(5))).octet(byte(r.IntN(2))))
+	case 18:
+		return method(basicRecover, args{}.octet(1))
+	case 19:
+		return method(confirmSelect, args{}.octet(0))
+	case 20:
 		return method(queuePurge, args{}.short(0).shortstr(queue).octet(0))
 	}
 	return messageFrames(channel, queue, make([]byte, r.IntN(2000)), publishMandatory)

@@ -73,6 +73,9 @@ func TestFrameReader(t *testing.T) {
 			stream = appendFrame(stream, kind, rapid.Uint16().Draw(t, "channel"), bytes.Repeat([]byte{kind}, size))
 		}
 		stream = stream[:len(stream)-min(len(stream), rapid.SampledFrom([]int{0, 0, 0, 1, 5, 100}).Draw(t, "cut"))]
+		if len(stream) > 0 && rapid.IntRange(0, 3).Draw(t, "damaged") == 0 {
+			stream[rapid.IntRange(0, len(stream)-1).Draw(t, "where")] ^= 1
+		}
 		src := io.Reader(bytes.NewReader(stream))
 		if rapid.Bool().Draw(t, "halves") {
 			src = iotest.HalfReader(src)
@@ -89,6 +92,14 @@ func TestFrameReaderMemory(t *testing.T) {
 	f := newFrameReader(bytes.NewReader(args{frameMethod}.short(0).long(1 << 31)))
 	if _, err := f.next(); err != errFrame || len(f.buf) > frameMin {
 		t.Fatalf("%v, %d octets of buffer", err, len(f.buf))
+	}
+}
+
+func TestFrameEnd(t *testing.T) {
+	b := appendFrame(nil, frameMethod, 0, []byte("abc"))
+	b[len(b)-1] = 0xCD
+	if _, err := newFrameReader(bytes.NewReader(b)).next(); err != errFrame {
+		t.Fatalf("got %v, want errFrame", err)
 	}
 }
 
