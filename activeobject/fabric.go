@@ -98,7 +98,7 @@ func (f *Fabric) publish(it item) {
 	for _, s := range f.subscribers[it.event.Signal] {
 		s.object.mu.Lock()
 		// The subscriber counts what it refuses.
-		_ = s.object.put(it, s.kind == LIFO, false)
+		_ = s.object.put(&it, s.kind == LIFO, false)
 		s.object.mu.Unlock()
 	}
 }

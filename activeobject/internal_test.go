@@ -242,7 +242,7 @@ func TestRejectedIsToldInTheNextStep(t *testing.T) {
 		o.mu.Lock()
 		if parked = o.parked; parked {
 			for _, name := range []string{"A", "B", "C", "D"} {
-				o.put(item{event: hsm.Event{Signal: hsm.NewSignal(name)}}, false, false)
+				o.put(&item{event: hsm.Event{Signal: hsm.NewSignal(name)}}, false, false)
 			}
 		}
 		o.mu.Unlock()

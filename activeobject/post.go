@@ -59,7 +59,7 @@ func (o *ActiveObject) Deliver(e hsm.Event, origin hsm.Origin) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.put(item{event: e, origin: origin}, false, false)
+	return o.put(&item{event: e, origin: origin}, false, false)
 }
 
 // NewOrigin returns an origin for an event that the object sends by ways of its
@@ -89,7 +89,7 @@ func (o *ActiveObject) post(e hsm.Event, lifo bool, when []Timing) (TimerID, err
 	if len(when) == 0 {
 		o.mu.Lock()
 		o.ids++
-		err := o.put(item{event: e, origin: hsm.Origin{ID: o.ids, Cause: cause}}, lifo, own)
+		err := o.put(&item{event: e, origin: hsm.Origin{ID: o.ids, Cause: cause}}, lifo, own)
 		o.mu.Unlock()
 		o.recordPost(own, lifo, e, err)
 		return 0, err
@@ -116,11 +116,11 @@ func (o *ActiveObject) recordPost(own, lifo bool, e hsm.Event, err error) {
 
 // put queues an item and wakes the goroutine; own says that the step that runs
 // does it. The caller holds mu.
-func (o *ActiveObject) put(it item, lifo, own bool) error {
+func (o *ActiveObject) put(it *item, lifo, own bool) error {
 	if o.phase >= draining {
 		return ErrStopped
 	}
-	if o.waiting() >= o.size {
+	if o.full() {
 		if o.config.Overflow == hsm.Reject {
 			return o.reject(it.event, own)
 		}
@@ -128,13 +128,13 @@ func (o *ActiveObject) put(it item, lifo, own bool) error {
 	}
 	switch {
 	case lifo:
-		o.front.PushFront(it)
+		o.front.PushFront(*it)
 		o.urgent.Store(true)
 	case it.priority > 0:
 		o.prioritized++
-		o.putInOrder(it)
+		o.putInOrder(*it)
 	default:
-		o.queue.PushBack(it)
+		*o.queue.Extend() = *it
 	}
 	if o.parked {
 		o.wake.Signal()
@@ -243,7 +243,7 @@ func (o *ActiveObject) Recall() (bool, error) {
 	}
 	it := o.deferred.Front()
 	o.mu.Lock()
-	err := o.put(it, false, true)
+	err := o.put(&it, false, true)
 	o.mu.Unlock()
 	if err != nil {
 		return true, err

@@ -183,7 +183,7 @@ func (o *ActiveObject) caught(value any) *Failure {
 // next makes the item to handle the current one, and waits for it. It returns
 // false when the object is to end.
 func (o *ActiveObject) next() bool {
-	if !o.urgent.Load() && o.taken.Len() > 0 && o.taken.Front().timer == 0 {
+	if !o.urgent.Load() && o.taken.Len() > 0 && o.taken.At(0).timer == 0 {
 		o.current = o.taken.PopFront()
 		o.left.Store(int64(o.taken.Len()))
 		return true
@@ -205,7 +205,8 @@ func (o *ActiveObject) next() bool {
 			continue
 		}
 		o.current = from.PopFront()
-		o.left.Store(int64(o.taken.Len()))
+		o.batch = o.taken.Len()
+		o.left.Store(int64(o.batch))
 		if from == &o.queue && o.current.priority > 0 {
 			o.prioritized--
 		}
@@ -251,6 +252,7 @@ func (o *ActiveObject) end(failure *Failure) {
 	}
 	o.releaseTimers()
 	o.dead, o.prioritized, o.late, o.current = 0, 0, nil, item{}
+	o.batch = 0
 	o.left.Store(0)
 	o.urgent.Store(false)
 	close(o.done)

@@ -133,12 +133,14 @@ func TestRestart(t *testing.T) {
 		p.lifo(t, sigB)
 		p.timed(t, sigC, activeobject.Every(time.Second))
 		id := p.timed(t, sigU, activeobject.Once(time.Second))
+		p.CancelEvent(p.timed(t, sigU, activeobject.Once(time.Second).AtOnce())) // cancelled is not discarded
+		publish(t, p, sigD, 1)
 		time.Sleep(2500 * time.Millisecond)
 		go p.Stop(background)
 		synctest.Wait()
 		release()
 		<-firstDone
-		if diff := cmp.Diff(activeobject.Stats{Discarded: 5}, p.Stats()); diff != "" {
+		if diff := cmp.Diff(activeobject.Stats{Discarded: 6}, p.Stats()); diff != "" {
 			t.Errorf("stats when stopped (-want +got):\n%s", diff)
 		}
 		publish(t, other, sigD, 1)
@@ -161,7 +163,7 @@ func TestRestart(t *testing.T) {
 		if p.State() != right {
 			t.Errorf("state %v, want right", p.State())
 		}
-		if diff := cmp.Diff(activeobject.Stats{Discarded: 5}, p.Stats()); diff != "" {
+		if diff := cmp.Diff(activeobject.Stats{Discarded: 6}, p.Stats()); diff != "" {
 			t.Errorf("stats at the end (-want +got):\n%s", diff)
 		}
 	})

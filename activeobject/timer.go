@@ -176,7 +176,7 @@ func (o *ActiveObject) isDead(it item) bool {
 func (o *ActiveObject) expire(slot uint32, own bool) error {
 	t := &o.slots[slot]
 	o.ids++
-	err := o.put(item{event: t.event, origin: hsm.Origin{ID: o.ids, Cause: t.cause}, timer: o.id(slot)}, t.lifo, own)
+	err := o.put(&item{event: t.event, origin: hsm.Origin{ID: o.ids, Cause: t.cause}, timer: o.id(slot)}, t.lifo, own)
 	if err == nil {
 		t.waiting++
 	}

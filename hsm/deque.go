@@ -12,10 +12,14 @@ type Deque[T any] struct {
 func (d *Deque[T]) Len() int { return d.n }
 
 // PushBack puts x behind all items.
-func (d *Deque[T]) PushBack(x T) {
+func (d *Deque[T]) PushBack(x T) { *d.Extend() = x }
+
+// Extend puts a zero item behind all items and returns where it stands until
+// the deque is changed again.
+func (d *Deque[T]) Extend() *T {
 	d.grow()
-	d.items[(d.head+d.n)&(len(d.items)-1)] = x
 	d.n++
+	return &d.items[(d.head+d.n-1)&(len(d.items)-1)]
 }
 
 // PushFront puts x before all items.

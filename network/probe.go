@@ -25,7 +25,7 @@ func probe(ctx context.Context, a Address, config *tls.Config) error {
 		return err
 	}
 	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { conn.Close() })
+	stop := context.AfterFunc(ctx, func() { abort(conn) })
 	defer stop()
 	if err = handshake(conn, a); err != nil && ctx.Err() != nil {
 		err = fmt.Errorf("%w: no answer from %s: %w", ErrUnreachable, a.HostPort(), ctx.Err())

@@ -242,7 +242,7 @@ func TestSnoopWriterBlocks(t *testing.T) {
 		watcher := b.object(b.node("watcher", func(c *network.Config) { c.SnoopOutput = &other }), "watcher", network.ObjectConfig{Config: activeobject.Config{QueueSize: 20000}})
 		snoop(b.t, watcher)
 		b.start(watcher)
-		const events = 5000
+		const events = 2500 // of about four lines
 		for i := range events {
 			e.say(b.t, i+1)
 			watcher.say(b.t, i+1)

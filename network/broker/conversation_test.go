@@ -223,6 +223,11 @@ func TestQueueTimer(t *testing.T) {
 		c.queue("q", 0, append(ms("x-message-ttl", 1000), ms("x-expires", 10_000)...)) // counts as use
 		time.Sleep(9 * time.Second)
 		c.get("q", 1) // and this
+		time.Sleep(9 * time.Second)
+		c.consume(1, "q", 0) // and a consumer, as long as it is there
+		time.Sleep(time.Hour)
+		c.call(1, basicCancel, args{}.shortstr("tag q").octet(0))
+		c.want(1, basicCancelOk)
 		time.Sleep(10*time.Second - time.Millisecond)
 		synctest.Wait()
 		if s.Stats().Queues != 1 {
