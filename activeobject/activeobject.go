@@ -90,7 +90,6 @@ type ActiveObject struct {
 	taken     hsm.Deque[item]
 	deferred  hsm.Deque[item]
 	current   item
-	leaf      hsm.State // that the step began in
 	starting  bool
 	goroutine uint64 // its id, kept only when watching
 }

@@ -2,6 +2,7 @@ package activeobject
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 
@@ -150,7 +151,6 @@ func (o *ActiveObject) run(s hsm.State, started chan<- error) {
 
 // step runs the current item to completion.
 func (o *ActiveObject) step(s hsm.State) error {
-	o.leaf = o.machine.State()
 	if o.watching {
 		o.inStep.Store(o.goroutine)
 		defer o.inStep.Store(0)
@@ -166,7 +166,13 @@ func (o *ActiveObject) judge(err error) *Failure {
 	if err == nil {
 		return nil
 	}
-	return &Failure{Object: o.name, State: o.machine.Tree().Name(o.leaf), Event: o.current.event, Err: err}
+	// After a panic the machine is still in the leaf that the step began in.
+	f := &Failure{Object: o.name, State: o.machine.Tree().Name(o.machine.State()), Event: o.current.event, Err: err}
+	var mistake *hsm.HandlerError
+	if errors.As(err, &mistake) {
+		f.State = mistake.Leaf
+	}
+	return f
 }
 
 // caught makes a failure of a panic, or of the end of the goroutine if there

@@ -133,8 +133,8 @@ func TestRestart(t *testing.T) {
 		p.lifo(t, sigB)
 		p.timed(t, sigC, activeobject.Every(time.Second))
 		id := p.timed(t, sigU, activeobject.Once(time.Second))
-		p.CancelEvent(p.timed(t, sigU, activeobject.Once(time.Second).AtOnce())) // cancelled is not discarded
 		publish(t, p, sigD, 1)
+		p.CancelEvent(p.timed(t, sigU, activeobject.Once(time.Second).AtOnce())) // cancelled is not discarded
 		time.Sleep(2500 * time.Millisecond)
 		go p.Stop(background)
 		synctest.Wait()

@@ -53,6 +53,7 @@ func (e *StateError) Unwrap() error { return e.Err }
 // Handled and the step goes on.
 type HandlerError struct {
 	State  string // the state whose handler it was
+	Leaf   string // the leaf that the step began in
 	Signal Signal // what the handler was called with
 	Status Status // what it answered
 	Err    error  // one of the variables above

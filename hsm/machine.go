@@ -321,6 +321,6 @@ func (m *Machine[C]) mistake(s *state[C], signal Signal, answer Status, err erro
 	}
 	m.attention = true
 	if m.fault == nil {
-		m.fault = &HandlerError{State: m.chart.Name(s.id), Signal: signal, Status: answer, Err: err}
+		m.fault = &HandlerError{State: m.chart.Name(s.id), Leaf: m.chart.Name(m.leaf.id), Signal: signal, Status: answer, Err: err}
 	}
 }

@@ -129,8 +129,10 @@ func TestHandlerMistakes(t *testing.T) {
 			eachLog(t, func(t *testing.T, log func() *hsm.Log) {
 				s := answer(tt.answers)
 				m := scriptMachine(s, log())
+				leaf := "top"
 				err := m.Start(tt.start)
 				if !tt.atStart {
+					leaf = m.Tree().Name(m.State())
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -141,7 +143,7 @@ func TestHandlerMistakes(t *testing.T) {
 				if !errors.As(err, &fault) || !errors.Is(err, tt.kind) {
 					t.Fatalf("error is %v, want a HandlerError with %v", err, tt.kind)
 				}
-				want := &hsm.HandlerError{State: tt.state, Signal: tt.signal, Status: tt.status, Err: fault.Err}
+				want := &hsm.HandlerError{State: tt.state, Leaf: leaf, Signal: tt.signal, Status: tt.status, Err: fault.Err}
 				if *fault != *want {
 					t.Errorf("error is %+v, want %+v", fault, want)
 				}
