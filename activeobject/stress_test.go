@@ -124,7 +124,7 @@ func (t *table) offer(who int) {
 	}
 }
 
-// TestPhilosophers lets fifty of them live for a day.
+// TestPhilosophers lets fifty of them think and eat for two minutes.
 func TestPhilosophers(t *testing.T) {
 	inBubble(t, "", func(t *testing.T) {
 		const n = 50

@@ -58,6 +58,17 @@ func codec() (cbor.EncMode, cbor.DecMode) {
 	if err != nil {
 		panic(err)
 	}
+	// Of the simple values, only false, true, null and undefined mean something.
+	var unknown []func(*cbor.SimpleValueRegistry) error
+	for v := range 256 {
+		if v < 20 || v > 31 {
+			unknown = append(unknown, cbor.WithRejectedSimpleValue(cbor.SimpleValue(v)))
+		}
+	}
+	simple, err := cbor.NewSimpleValueRegistryFromDefaults(unknown...)
+	if err != nil {
+		panic(err)
+	}
 	dec, err := cbor.DecOptions{
 		DupMapKey:         cbor.DupMapKeyEnforcedAPF,
 		IndefLength:       cbor.IndefLengthForbidden,
@@ -68,6 +79,9 @@ func codec() (cbor.EncMode, cbor.DecMode) {
 		BigIntDec:         cbor.BigIntDecodePointer,
 		DefaultMapType:    reflect.TypeFor[map[string]any](),
 		ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
+		SimpleValues:      simple,
+
+		UnrecognizedTagToAny: cbor.UnrecognizedTagContentToAny,
 	}.DecMode()
 	if err != nil {
 		panic(err)

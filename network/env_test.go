@@ -118,7 +118,7 @@ func TestLoadErrors(t *testing.T) {
 		EnvPort + " in PLACE: it has to be a number from 1 to 65535",
 		EnvHeartbeat + " in PLACE: it has to be a number from 1 to 65535",
 		EnvAttempts + " in PLACE: it has to be a number from 1 to 1000000",
-		EnvMeshKey + " in PLACE: seal: bad key: 6 characters long, want 44",
+		EnvMeshKey + " in PLACE: seal: bad key: 6 characters long, want 43 and a final =",
 		EnvTraceKey + " in PLACE: seal: bad key: character 4 is not one of URL-safe base64",
 		EnvSpyKey + " in PLACE: seal: bad key: all its bits are zero",
 	}

@@ -51,6 +51,16 @@ var consumeTests = []test{
 			return err
 		})
 	}},
+	{"no-wait", func(s *session) {
+		ch := s.channel()
+		queue := s.queue(ch, nil)
+		deliveries := must[<-chan amqp.Delivery](s)(ch.Consume(queue, "c", true, false, false, true, nil))
+		s.publish(ch, "", queue, "1")
+		s.expect(deliveries, "1")
+		s.ok(ch.Cancel("c", true))
+		s.published("", queue, "2")
+		s.get(ch, queue, "2")
+	}},
 	{"missing queue", func(s *session) {
 		s.refuses(amqp.NotFound, func(ch *amqp.Channel) error {
 			_, err := ch.Consume(s.name(), "", true, false, false, false, nil)

@@ -93,6 +93,61 @@ var frameTests = []test{
 		r.header(1, 50, 0)
 		r.closed(amqp.UnexpectedFrame)
 	}},
+	{"body longer than its header says", func(s *session) {
+		r := s.opened()
+		r.publish(1, "a")
+		r.header(1, 60, 3)
+		r.send(bodyFrame, 1, []byte("four"))
+		r.closed(amqp.FrameError)
+	}},
+	{"body after the whole body", func(s *session) {
+		r := s.opened()
+		r.publish(1, "a")
+		r.header(1, 60, 4)
+		r.send(bodyFrame, 1, []byte("four"))
+		r.send(bodyFrame, 1, nil)
+		r.closed(amqp.UnexpectedFrame)
+	}},
+	{"empty body frames in between", func(s *session) {
+		r := s.opened()
+		queue := r.queue(1)
+		r.publish(1, queue)
+		r.header(1, 60, 4)
+		for _, part := range []string{"", "fo", "", "ur"} {
+			r.send(bodyFrame, 1, []byte(part))
+		}
+		s.eventually("the message arrives", func() bool {
+			r.call(1, queueDeclare, args{}.short(0).str(queue).octet(1).noTable())
+			b := r.want(1, queueDeclareOk)
+			return b[1+len(queue)+3] == 1
+		})
+	}},
+	{"a message goes where its key leads when it is complete", func(s *session) {
+		r := s.opened()
+		ch := s.channel()
+		exchange, queue := s.exchange(ch, amqp.ExchangeTopic), s.queue(ch, nil)
+		r.call(1, basicPublish, args{}.short(0).str(exchange).str("a").octet(0))
+		r.header(1, 60, 4)
+		r.send(bodyFrame, 1, []byte("fo"))
+		r.channel(2) // the broker has read all this
+		s.bind(ch, queue, "a", exchange)
+		r.send(bodyFrame, 1, []byte("ur"))
+		s.expect(s.consume(ch, queue, true), "four")
+	}},
+	{"no basic.cancel for a client that does not announce it", func(s *session) {
+		r := s.raw()
+		r.start()
+		r.login("PLAIN", r.uri.Username, r.uri.Password)
+		r.open(r.tuned(), "/")
+		r.want(0, connectionOpenOk)
+		r.channel(1)
+		queue := r.queue(1)
+		r.call(1, basicConsume, args{}.short(0).str(queue).str("c").octet(0).noTable())
+		r.want(1, basicConsumeOk)
+		r.call(1, queueDelete, args{}.short(0).str(queue).octet(0))
+		r.want(1, queueDeleteOk)
+		r.channel(2) // nothing else came before
+	}},
 	{"content of two channels may mix", func(s *session) {
 		r := s.opened()
 		r.channel(2)

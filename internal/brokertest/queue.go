@@ -77,6 +77,15 @@ var queueTests = []test{
 		s.ok(other.Close())
 		s.eventually("the queue goes with its last consumer", func() bool { return !s.exists(q.Name) })
 	}},
+	{"auto-delete goes when the last consumer is cancelled", func(s *session) {
+		ch := s.channel()
+		q, err := ch.QueueDeclare(s.name(), false, true, false, false, nil)
+		s.ok(err)
+		s.removeQueue(q.Name)
+		must[<-chan amqp.Delivery](s)(ch.Consume(q.Name, "one", true, false, false, false, nil))
+		s.ok(ch.Cancel("one", false))
+		s.eventually("the queue goes", func() bool { return !s.exists(q.Name) })
+	}},
 	{"passive declare", func(s *session) {
 		ch := s.channel()
 		queue := s.queue(ch, nil)

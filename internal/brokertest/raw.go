@@ -56,6 +56,8 @@ var (
 	channelCloseOk    = methodID{20, 41}
 	queueDeclare      = methodID{50, 10}
 	queueDeclareOk    = methodID{50, 11}
+	queueDelete       = methodID{50, 40}
+	queueDeleteOk     = methodID{50, 41}
 	basicConsume      = methodID{60, 20}
 	basicConsumeOk    = methodID{60, 21}
 	basicPublish      = methodID{60, 40}

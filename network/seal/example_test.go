@@ -23,7 +23,7 @@ func ExampleKey() {
 	// mesh:  seal.Key(id 0d931074)
 	// trace: seal.Key(id 4307313b)
 	// text:  gIGCg4SFhoeIiYqLjI2Oj5CRkpOUlZaXmJmam5ydnp8=
-	// seal: bad key: 9 characters long, want 44: 32 bytes in URL-safe base64
+	// seal: bad key: 9 characters long, want 43 and a final =: 32 bytes in URL-safe base64
 }
 
 func ExampleSealer_Seal() {

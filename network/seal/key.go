@@ -72,8 +72,8 @@ func ParseKey(text string) (Key, error) {
 		digits = strings.TrimSuffix(digits, "=")
 	}
 	if len(digits) != bare {
-		return Key{}, fmt.Errorf("%w: %d characters long, want %d: %d bytes in URL-safe base64",
-			ErrBadKey, length, padded, KeySize)
+		return Key{}, fmt.Errorf("%w: %d characters long, want %d and a final =: %d bytes in URL-safe base64",
+			ErrBadKey, length, bare, KeySize)
 	}
 	for i := range bare {
 		if !isDigit(digits[i]) {

@@ -56,11 +56,11 @@ func TestParseKeyAccepts(t *testing.T) {
 func TestParseKeyRefuses(t *testing.T) {
 	bare := strings.TrimSuffix(keyText, "=")
 	for _, tc := range []struct{ name, text, want string }{
-		{"empty", "", "seal: bad key: 0 characters long, want 44: 32 bytes in URL-safe base64"},
-		{"too short", bare[:42], "seal: bad key: 42 characters long, want 44: 32 bytes in URL-safe base64"},
-		{"33 bytes", bare + "A", "seal: bad key: 44 characters long, want 44: 32 bytes in URL-safe base64"},
-		{"too long", keyText + "=", "seal: bad key: 45 characters long, want 44: 32 bytes in URL-safe base64"},
-		{"two keys", keyText + keyText, "seal: bad key: 88 characters long, want 44: 32 bytes in URL-safe base64"},
+		{"empty", "", "seal: bad key: 0 characters long, want 43 and a final =: 32 bytes in URL-safe base64"},
+		{"too short", bare[:42], "seal: bad key: 42 characters long, want 43 and a final =: 32 bytes in URL-safe base64"},
+		{"33 bytes", bare + "A", "seal: bad key: 44 characters long, want 43 and a final =: 32 bytes in URL-safe base64"},
+		{"too long", keyText + "=", "seal: bad key: 45 characters long, want 43 and a final =: 32 bytes in URL-safe base64"},
+		{"two keys", keyText + keyText, "seal: bad key: 88 characters long, want 43 and a final =: 32 bytes in URL-safe base64"},
 		{"standard base64", bare[:9] + "+" + bare[10:], "seal: bad key: character 10 is not one of URL-safe base64 (A-Z, a-z, 0-9, - and _)"},
 		{"a line end inside", bare[:9] + "\n" + bare[10:], "seal: bad key: character 10 is not one of URL-safe base64 (A-Z, a-z, 0-9, - and _)"},
 		{"padding inside", bare[:42] + "=", "seal: bad key: character 43 is not one of URL-safe base64 (A-Z, a-z, 0-9, - and _)"},
