@@ -40,7 +40,7 @@ type Config struct {
 	Node string
 	// OnFailure, if set, is called when the object stopped by itself, after
 	// Done was closed, on the goroutine that ran the object. It may start the
-	// object again.
+	// object again. A panic in it ends the program.
 	OnFailure func(*ActiveObject, *Failure)
 }
 

@@ -52,9 +52,9 @@ var failures = []struct {
 		"activeobject: a handler panicked: fuse in state left on A: " + new(runtime.PanicNilError).Error(),
 	},
 	{
-		"nil map", func() hsm.Status { var m map[int]int; m[1] = 1; return hsm.Handled },
-		activeobject.ErrPanic, "assignment to entry in nil map",
-		"activeobject: a handler panicked: fuse in state left on A: assignment to entry in nil map",
+		"index out of range", func() hsm.Status { return []hsm.Status{}[len(probes.Path(root))] },
+		activeobject.ErrPanic, "runtime error: index out of range [1] with length 0",
+		"activeobject: a handler panicked: fuse in state left on A: runtime error: index out of range [1] with length 0",
 	},
 	{
 		"end of the goroutine", func() hsm.Status { runtime.Goexit(); return 0 }, activeobject.ErrExited, nil,
@@ -81,7 +81,7 @@ func TestFailureStopsTheObject(t *testing.T) {
 			release()
 			wait(t, p.Done())
 			f := failureOf(t, p)
-			checkFailure(t, f, test.err, test.value)
+			checkFailure(t, p, f, test.err, test.value)
 			if diff := cmp.Diff(test.text, f.Error()); diff != "" {
 				t.Errorf("text (-want +got):\n%s", diff)
 			}
@@ -125,7 +125,7 @@ func TestFailureInStart(t *testing.T) {
 				} else if want == hsm.ErrTarget {
 					want = hsm.ErrInitLeaves
 				}
-				checkFailure(t, f, want, test.value)
+				checkFailure(t, p, f, want, test.value)
 				if f.State != "top" || f.Event.Signal != (hsm.Signal{}) || !strings.Contains(f.Error(), "fuse in state top on start_at") {
 					t.Errorf("state %q, event %v, text %q", f.State, f.Event, f)
 				}
@@ -152,12 +152,12 @@ func failureOf(t *testing.T, p *probe) *activeobject.Failure {
 	return f
 }
 
-func checkFailure(t *testing.T, f *activeobject.Failure, want error, value any) {
+func checkFailure(t *testing.T, p *probe, f *activeobject.Failure, want error, value any) {
 	t.Helper()
 	if !errors.Is(f, want) {
 		t.Errorf("the failure is %v, want one that is %v", f, want)
 	}
-	if f.Object != "fuse" {
+	if f.Object != p.Name() || f.Object != "fuse" {
 		t.Errorf("object %q, want fuse", f.Object)
 	}
 	var mistake *hsm.HandlerError

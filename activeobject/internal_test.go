@@ -208,7 +208,7 @@ func TestSlotsAreUsedAgain(t *testing.T) {
 			for _, when := range []Timing{Once(1), Times(2, 1).AtOnce(), Once(2), Once(1).AtOnce(), Every(1000)} {
 				o.PostFIFO(tick, when) // one may find the queue full
 			}
-			time.Sleep(10)
+			time.Sleep(10 * time.Nanosecond)
 			synctest.Wait()
 			if o.CancelEvents(tick.Signal) != 1 {
 				t.Fatal("more than one timer is left")

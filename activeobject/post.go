@@ -41,7 +41,9 @@ func (t Timing) AtOnce() Timing {
 //
 // The posts of a periodic timer stay in step with the moment it was armed. One
 // that is late by more than a period is made once, and the rest are counted as
-// missed.
+// missed. A post that a full queue refused counts among the times of Times, a
+// missed one does not. Posts due at the same moment are made in the order in
+// which their timers were armed.
 func (o *ActiveObject) PostFIFO(e hsm.Event, when ...Timing) (TimerID, error) {
 	return o.post(e, false, when)
 }
@@ -91,7 +93,9 @@ func (o *ActiveObject) post(e hsm.Event, lifo bool, when []Timing) (TimerID, err
 		o.ids++
 		err := o.put(&item{event: e, origin: hsm.Origin{ID: o.ids, Cause: cause}}, lifo, own)
 		o.mu.Unlock()
-		o.recordPost(own, lifo, e, err)
+		if own && err == nil {
+			o.recordPost(lifo, e)
+		}
 		return 0, err
 	}
 	if len(when) > 1 || !when[0].set {
@@ -103,10 +107,7 @@ func (o *ActiveObject) post(e hsm.Event, lifo bool, when []Timing) (TimerID, err
 }
 
 // recordPost writes a post of the step that runs into the spy.
-func (o *ActiveObject) recordPost(own, lifo bool, e hsm.Event, err error) {
-	if !own || err != nil {
-		return
-	}
+func (o *ActiveObject) recordPost(lifo bool, e hsm.Event) {
 	kind := hsm.KindPostFIFO
 	if lifo {
 		kind = hsm.KindPostLIFO
@@ -236,7 +237,8 @@ func (o *ActiveObject) Defer(e hsm.Event) error {
 
 // Recall moves the oldest deferred event behind all that wait, and reports
 // whether there was one. Only the object's handlers may call it. If the queue is
-// full and rejects, the event stays deferred and the error is hsm.ErrQueueFull.
+// full and rejects, the event stays deferred and the error is hsm.ErrQueueFull;
+// likewise ErrStopped while the object drains.
 func (o *ActiveObject) Recall() (bool, error) {
 	if o.deferred.Len() == 0 {
 		return false, nil

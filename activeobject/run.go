@@ -44,13 +44,15 @@ func (o *ActiveObject) Start(ctx context.Context, s hsm.State) error {
 // posts give ErrStopped from then on. It blocks until the goroutine has ended,
 // or returns ctx.Err() when ctx ends first; the object ends all the same as soon
 // as its handler returns. Called from a handler, of this or of another object,
-// it does not wait. On an object that does not run it does nothing.
+// it does not wait. On an object that does not run it does nothing: timers of one
+// that was never started go on until they are cancelled.
 func (o *ActiveObject) Stop(ctx context.Context) error { return o.stop(ctx, stopping) }
 
 // Drain is Stop, but for the events that wait, those included that timers have
 // posted: they are handled first, and what is deferred is discarded. What
 // their handlers post is refused with ErrStopped, so that this ends; when ctx
-// ends first, Drain becomes Stop.
+// ends first, Drain becomes Stop. From a handler it does not wait, and ctx has
+// no effect then.
 func (o *ActiveObject) Drain(ctx context.Context) error {
 	err := o.stop(ctx, draining)
 	if err != nil {
@@ -138,7 +140,8 @@ func (o *ActiveObject) run(s hsm.State, started chan<- error) {
 	o.current = item{origin: hsm.Origin{ID: o.ids}}
 	o.mu.Unlock()
 	for ok := true; ok; ok = o.next() {
-		if failure = o.judge(o.step(s)); failure != nil {
+		if err := o.step(s); err != nil {
+			failure = o.judge(err)
 			break
 		}
 		if o.starting {
@@ -161,11 +164,8 @@ func (o *ActiveObject) step(s hsm.State) error {
 	return o.machine.DispatchFrom(o.current.event, o.current.origin)
 }
 
-// judge makes a failure of what a step returned, nil of nothing.
+// judge makes a failure of what a step returned.
 func (o *ActiveObject) judge(err error) *Failure {
-	if err == nil {
-		return nil
-	}
 	// After a panic the machine is still in the leaf that the step began in.
 	f := &Failure{Object: o.name, State: o.machine.Tree().Name(o.machine.State()), Event: o.current.event, Err: err}
 	var mistake *hsm.HandlerError
@@ -189,11 +189,18 @@ func (o *ActiveObject) caught(value any) *Failure {
 // next makes the item to handle the current one, and waits for it. It returns
 // false when the object is to end.
 func (o *ActiveObject) next() bool {
-	if !o.urgent.Load() && o.taken.Len() > 0 && o.taken.At(0).timer == 0 {
-		o.current = o.taken.PopFront()
-		o.left.Store(int64(o.taken.Len()))
-		return true
+	if o.taken.Len() > 0 && !o.urgent.Load() {
+		if front := o.taken.At(0); front.timer == 0 {
+			o.current = *front
+			o.taken.DropFront()
+			o.left.Store(int64(o.taken.Len()))
+			return true
+		}
 	}
+	return o.nextLocked()
+}
+
+func (o *ActiveObject) nextLocked() bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for {

@@ -64,7 +64,9 @@ func (t *timer) next(n int64) {
 
 // CancelEvent cancels the posts of that id, and reports whether any was still
 // to come or to be handled. After it returned, no event of the timer begins to
-// be handled, also none that waited already.
+// be handled, also none that waited already. One that the object has taken from
+// its queue by then counts as begun; a handler of the object itself never meets
+// that. A post that a handler deferred is the handler's, and stays.
 func (o *ActiveObject) CancelEvent(id TimerID) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -38,12 +38,17 @@ func (d *Deque[T]) Back() T { return d.items[(d.head+d.n-1)&(len(d.items)-1)] }
 
 // PopFront removes and returns the first item of a deque that is not empty.
 func (d *Deque[T]) PopFront() T {
-	var zero T
 	x := d.items[d.head]
+	d.DropFront()
+	return x
+}
+
+// DropFront removes the first item of a deque that is not empty.
+func (d *Deque[T]) DropFront() {
+	var zero T
 	d.items[d.head] = zero
 	d.head = (d.head + 1) & (len(d.items) - 1)
 	d.n--
-	return x
 }
 
 // PopBack removes and returns the last item of a deque that is not empty.

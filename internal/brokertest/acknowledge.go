@@ -150,7 +150,8 @@ var acknowledgeTests = []test{
 	{"recover", func(s *session) {
 		ch := s.channel()
 		queue := s.queue(ch, nil)
-		s.publish(ch, "", queue, "1", "2")
+		s.ok(ch.Qos(2, 0, false))
+		s.publish(ch, "", queue, "1", "2", "3")
 		deliveries := s.consume(ch, queue, false)
 		s.expect(deliveries, "1", "2")
 		//lint:ignore SA1019 deprecated and still in use

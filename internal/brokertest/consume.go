@@ -173,6 +173,10 @@ var consumeTests = []test{
 		s.ok(last.Ack(true))
 		s.expect(one, "2")
 		s.expect(two, "b")
+		s.published("", queue, "3")
+		s.ready(ch, queue, 1)
+		s.ok(ch.Qos(3, 0, true))
+		s.expect(one, "3")
 	}},
 	{"no-ack consumers have no prefetch", func(s *session) {
 		ch := s.channel()

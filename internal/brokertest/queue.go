@@ -48,11 +48,14 @@ var queueTests = []test{
 				_, err := ch.QueueDeclarePassive(queue, false, false, true, false, nil)
 				return err
 			},
-			"bind":    func(ch *amqp.Channel) error { return ch.QueueBind(queue, "a", "amq.direct", false, nil) },
-			"purge":   func(ch *amqp.Channel) error { _, err := ch.QueuePurge(queue, false); return err },
-			"delete":  func(ch *amqp.Channel) error { _, err := ch.QueueDelete(queue, false, false, false); return err },
-			"get":     func(ch *amqp.Channel) error { _, _, err := ch.Get(queue, true); return err },
-			"consume": func(ch *amqp.Channel) error { _, err := ch.Consume(queue, "", true, false, false, false, nil); return err },
+			"bind":   func(ch *amqp.Channel) error { return ch.QueueBind(queue, "a", "amq.direct", false, nil) },
+			"purge":  func(ch *amqp.Channel) error { _, err := ch.QueuePurge(queue, false); return err },
+			"delete": func(ch *amqp.Channel) error { _, err := ch.QueueDelete(queue, false, false, false); return err },
+			"get":    func(ch *amqp.Channel) error { _, _, err := ch.Get(queue, true); return err },
+			"consume": func(ch *amqp.Channel) error {
+				_, err := ch.Consume(queue, "", true, false, false, false, nil)
+				return err
+			},
 		} {
 			s.Log(name)
 			s.refuses(amqp.ResourceLocked, try)
@@ -61,6 +64,13 @@ var queueTests = []test{
 		s.get(ch, queue, "anybody may publish")
 		s.ok(conn.Close())
 		s.eventually("the queue goes with its connection", func() bool { return !s.exists(queue) })
+	}},
+	{"exclusive queues are never durable", func(s *session) {
+		ch := s.channel()
+		q, err := ch.QueueDeclare(s.name(), true, false, true, false, nil)
+		s.ok(err)
+		_, err = ch.QueueDeclare(q.Name, false, false, true, false, nil)
+		s.ok(err)
 	}},
 	{"auto-delete goes with the last consumer", func(s *session) {
 		ch := s.channel()

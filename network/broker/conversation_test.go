@@ -81,6 +81,17 @@ func TestChannelZero(t *testing.T) {
 	}
 }
 
+// RabbitMQ waits for ever for such a message to end.
+func TestBodyTooLong(t *testing.T) {
+	bubble(t, Config{}, func(t *testing.T, s *Server) {
+		c := open(t, s, 0)
+		c.call(1, basicPublish, args{}.short(0).shortstr("").shortstr("q").octet(0))
+		c.write(appendFrame(nil, frameHeader, 1, args{}.short(60).short(0).longlong(3).short(0)))
+		c.write(appendFrame(nil, frameBody, 1, []byte("four")))
+		c.refused(0, frameError)
+	})
+}
+
 // Both sides close a channel at once.
 func TestCrossingClose(t *testing.T) {
 	bubble(t, Config{}, func(t *testing.T, s *Server) {
@@ -209,10 +220,11 @@ func TestQueueTimer(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		for i, want := range []int64{2, 1, 0} { // at 1201, 1601 and 2001 ms
+		each := (&message{key: "q", data: make([]byte, 14+1)}).size() // a header without properties, and "x"
+		for i, want := range []int64{2, 1, 0} {                       // at 1201, 1601 and 2001 ms
 			q, _ := s.vhost.queue(nil, "q")
-			if q.held() != want*q.size(t) {
-				t.Errorf("step %d: %d bytes are held", i, q.held())
+			if got := q.held(); got != want*each {
+				t.Errorf("step %d: %d bytes are held, want %d", i, got, want*each)
 			}
 			time.Sleep(400 * time.Millisecond)
 		}
@@ -239,11 +251,6 @@ func TestQueueTimer(t *testing.T) {
 			t.Fatal("the queue did not go")
 		}
 	})
-}
-
-// size is that of the messages of TestQueueTimer.
-func (q *queue) size(*testing.T) int64 {
-	return (&message{key: "q", data: make([]byte, 14+1)}).size()
 }
 
 // Many clients do all kinds of things to the same few queues, as fast as they can, right or wrong. What is checked is

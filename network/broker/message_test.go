@@ -45,7 +45,7 @@ func TestRing(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"push back": func(t *rapid.T) {
-				for range rapid.IntRange(1, 300).Draw(t, "n") {
+				for range rapid.IntRange(1, 700).Draw(t, "n") {
 					next += 2
 					r.pushBack(entry{place: next})
 					want = append(want, next)
@@ -58,6 +58,12 @@ func TestRing(t *testing.T) {
 					}
 					want = want[1:]
 				}
+			},
+			"pop all": func(t *rapid.T) {
+				for r.n > 0 {
+					r.popFront()
+				}
+				want = nil
 			},
 			"merge": func(t *rapid.T) {
 				places := rapid.SliceOfNDistinct(rapid.Uint64Range(0, next/2), 1, 20, rapid.ID).Draw(t, "places")

@@ -79,8 +79,8 @@ func (s *queueSettings) parse(t table) *exception {
 	}
 	if f, found := t.find("x-overflow"); found {
 		switch policy := overflowPolicy(f.value); {
-		case f.kind == 'S' && policy == dropHead:
-		case f.kind == 'S' && (policy == rejectPublish || policy == "reject-publish-dlx"): // there is no dead-lettering
+		case policy == dropHead:
+		case policy == rejectPublish, policy == "reject-publish-dlx": // there is no dead-lettering
 			s.overflow = rejectPublish
 		default:
 			return refuse(preconditionFailed, "invalid arg 'x-overflow': none of drop-head, reject-publish, reject-publish-dlx")

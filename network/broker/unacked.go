@@ -63,7 +63,7 @@ func (u *unacked) takeAll(buf []delivery) []delivery {
 	return buf
 }
 
-// sweep removes settled deliveries from the list when that is cheap or they are too many.
+// sweep removes settled deliveries from the list when there is nothing else in it, or they are most of it.
 func (u *unacked) sweep() {
 	for u.head < len(u.list) && u.list[u.head].settled {
 		u.head++
@@ -75,8 +75,6 @@ func (u *unacked) sweep() {
 		if cap(u.list) > ringKeep {
 			u.list = nil
 		}
-	case u.head > ringKeep && u.head > len(u.list)/2:
-		u.list, u.head = slices.Delete(u.list, 0, u.head), 0
 	case settled > ringKeep && settled > 2*u.live:
 		u.list, u.head = slices.DeleteFunc(u.list, func(d delivery) bool { return d.settled }), 0
 	}
