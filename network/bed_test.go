@@ -185,6 +185,9 @@ func (b *bed) object(n *network.Node, name string, c network.ObjectConfig) *ear 
 	b.t.Helper()
 	e := &ear{news: make(chan struct{}, 1)}
 	var err error
+	if c.QueueSize == 0 {
+		c.QueueSize = 1 << 16 // a burst is not to be lost at an ear that is slow
+	}
 	if e.ActiveObject, err = n.NewActiveObject(name, hsm.NewMachine(ears, e), c); err != nil {
 		b.t.Fatalf("NewActiveObject(%s): %v", name, err)
 	}

@@ -338,7 +338,22 @@ func (n *Node) refuse(err error, exchange string) {
 	case errors.Is(err, errMalformed):
 		why = "malformed"
 	}
-	n.report.report(why, "dropped a message", "reason", why, "exchange", exchange, "error", err)
+	message := "dropped a message"
+	if errors.Is(err, seal.ErrUnknownKey) {
+		message = "dropped a message that was sealed with another key: " + keyVariable(exchange) + " is not the same there and here"
+	}
+	n.report.report(why, message, "reason", why, "exchange", exchange, "error", err)
+}
+
+// keyVariable is where the key of an exchange comes from, if nothing else is said.
+func keyVariable(exchange string) string {
+	switch exchange {
+	case ExchangeTrace:
+		return EnvTraceKey
+	case ExchangeSpy:
+		return EnvSpyKey
+	}
+	return EnvMeshKey
 }
 
 // Close stops the node's objects, gives the brokers what waits in the outboxes

@@ -34,7 +34,6 @@ var (
 	durationSignal = hsm.MustBind[time.Duration](hsm.NewSignal("duration"))
 	floatSignal    = hsm.MustBind[float32](hsm.NewSignal("float"))
 	anySignal      = hsm.MustBind[any](hsm.NewSignal("any"))
-	stringSignal   = hsm.MustBind[string](hsm.NewSignal("string"))
 )
 
 var samePayload = cmp.Options{

@@ -34,12 +34,13 @@ func TestForeignSnoop(t *testing.T) {
 	spy := func(lines ...string) fields { return fields{1: 0, 2: "ann", 10: lines} }
 	epoch := "[" + time.Unix(0, 0).Format(instrument.TimeLayout) + "]"
 	const refused = ""
-	tests := []struct {
+	type test struct {
 		name  string
 		by    string // the exchange
 		f     fields
 		print string // refused, or what is printed
-	}{
+	}
+	tests := []test{
 		{"trace", network.ExchangeTrace, trace(nil), "[+t] " + epoch + " [ann] e->go() here->there\n"},
 		{"trace without a node", network.ExchangeTrace, trace(fields{3: nil}), "[+t] " + epoch + " [ann] e->go() here->there\n"},
 		{"scribble", network.ExchangeTrace, scribble("größer"), epoch + " [ann] # größer\n"},
@@ -62,29 +63,15 @@ func TestForeignSnoop(t *testing.T) {
 		"escape sequence": "\x1b[2J", "newline": "a\nb", "carriage return": "a\rb", "NUL": "\x00", "8-bit control": "\u009b31m",
 		"override of direction": "a\u202eb", "zero width": "a\u200bb", "line separator": "a\u2028b", "overlong": strings.Repeat("x", 5000),
 	} {
-		for field, by := range map[int]string{2: network.ExchangeTrace, 3: network.ExchangeTrace, 5: network.ExchangeTrace, 6: network.ExchangeTrace, 7: network.ExchangeTrace} {
-			tests = append(tests, struct {
-				name, by string
-				f        fields
-				print    string
-			}{fmt.Sprintf("%s in field %d", what, field), by, trace(fields{field: bad}), refused})
+		for _, field := range []int{2, 3, 5, 6, 7} {
+			tests = append(tests, test{fmt.Sprintf("%s in field %d", what, field), network.ExchangeTrace, trace(fields{field: bad}), refused})
 		}
-		tests = append(tests, struct {
-			name, by string
-			f        fields
-			print    string
-		}{what + " in a scribble", network.ExchangeTrace, scribble(bad), refused}, struct {
-			name, by string
-			f        fields
-			print    string
-		}{what + " in a spy line", network.ExchangeSpy, spy("go:here", bad), refused})
+		tests = append(tests,
+			test{what + " in a scribble", network.ExchangeTrace, scribble(bad), refused},
+			test{what + " in a spy line", network.ExchangeSpy, spy("go:here", bad), refused})
 	}
 	for _, name := range []string{"a b", "a]", "[a"} {
-		tests = append(tests, struct {
-			name, by string
-			f        fields
-			print    string
-		}{"name " + name, network.ExchangeTrace, trace(fields{2: name}), refused})
+		tests = append(tests, test{"name " + name, network.ExchangeTrace, trace(fields{2: name}), refused})
 	}
 	virtually(t, func(b *bed) {
 		var out text
@@ -93,7 +80,7 @@ func TestForeignSnoop(t *testing.T) {
 		b.start(e)
 		b.settle()
 		s, seen := b.stranger(b.config.MeshKey), map[string]uint64{}
-		send := func(by string, body []byte) (printed string, problems_ map[string]uint64) {
+		send := func(by string, body []byte) (printed string, counted map[string]uint64) {
 			before := len(out.String())
 			key := map[string]string{network.ExchangeTrace: "snoop.trace", network.ExchangeSpy: "snoop.spy"}[by]
 			s.publish(by, key, s.seal(by, key, body))

@@ -205,7 +205,7 @@ func (s *settings) keys(env environment) error {
 		if written {
 			s.newKey = env.path
 			s.Logger.Info("wrote a new mesh key; nodes need the same key to hear each other",
-				"file", env.path, "variable", EnvMeshKey, "key", key.ID())
+				"file", env.path, "variable", EnvMeshKey)
 		}
 	}
 	derive := func(key *seal.Key, label string) {

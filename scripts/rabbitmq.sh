@@ -33,8 +33,7 @@ install_server() {
 	command -v apt-get >/dev/null || die 3 "RabbitMQ is not installed and this system has no apt-get to install it with."
 
 	# Two installs at once would fight over the policy file.
-	exec 9>/var/lock/statemesh-rabbitmq-install
-	flock 9
+	{ exec 9>/var/lock/statemesh-rabbitmq-install; } 2>/dev/null && flock 9 || die 3 "RabbitMQ is not installed and /var/lock is not writable."
 	if server_home >/dev/null; then
 		return 0
 	fi
@@ -43,11 +42,11 @@ install_server() {
 	policy=/usr/sbin/policy-rc.d
 	kept=$policy.statemesh-kept
 	if [[ -e $policy && ! -e $kept ]]; then
-		mv "$policy" "$kept"
+		mv "$policy" "$kept" || die 3 "RabbitMQ is not installed and $policy cannot be put aside."
 	fi
 	trap 'rm -f "$policy"; if [[ -e $kept ]]; then mv "$kept" "$policy"; fi' EXIT
-	printf '#!/bin/sh\nexit 101\n' >"$policy"
-	chmod 755 "$policy"
+	{ printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 755 "$policy"; } 2>/dev/null ||
+		die 3 "RabbitMQ is not installed and $policy, which would keep it from starting, is not writable."
 
 	local log
 	log=$(mktemp)

@@ -1,21 +1,23 @@
 package broker
 
-import (
-	"time"
-)
+import "time"
 
 // writeChunk is how much is written under one deadline.
 const writeChunk = 128 << 10
 
-// wakeEarly is how much output is worth waking the writer for, before the one who makes it has nothing more to do.
+// wakeEarly is how much output is worth waking the writer for while more is being made.
 const wakeEarly = 16 << 10
 
-// bufferKeep is the size of output buffers that are kept while a connection is quiet.
-const bufferKeep = 64 << 10
+// bufferKeep is the size of output buffers that are always kept; larger ones go after so many writes that did not need
+// them.
+const (
+	bufferKeep     = 64 << 10
+	bufferPatience = 100
+)
 
-// wakes are connections that have got output and whose writers still have to be woken. Whoever makes output collects
-// them and wakes them all when he has nothing more to do at once, and before he waits for anything: so one system call
-// writes many frames. A nil *wakes stands for output nobody will write any more.
+// wakes are connections that have got output and whose writers still have to be woken. A goroutine that makes output
+// collects them, and wakes them all when it has nothing more to do at once and before it waits for anything: so one system
+// call writes many frames. A nil *wakes stands for output nobody will write any more.
 type wakes []*conn
 
 func (w *wakes) add(c *conn) {
@@ -80,7 +82,7 @@ func (c *conn) replyLocked(channel uint16, id methodID, a args) {
 	c.replied(before)
 }
 
-// replied is grown for what the reader makes. He must not read on while it piles up: but deliveries do not count here,
+// replied is grown for what the reader makes, which must not read on while that piles up. Deliveries do not count here,
 // because a client that is busy publishing may not be reading them. The caller holds mu.
 func (c *conn) replied(before int) {
 	c.out.replies += len(c.out.pending) - before
@@ -112,7 +114,7 @@ func (c *conn) write() {
 	}
 	var buf []byte
 	var w wakes
-	quiet := true
+	quiet, small := true, 0
 	for {
 		beat := false
 		select {
@@ -147,7 +149,9 @@ func (c *conn) write() {
 		if last {
 			return
 		}
-		if cap(buf) > bufferKeep && len(buf) < cap(buf)/4 {
+		if len(buf) > bufferKeep/2 {
+			small = 0
+		} else if small++; small > bufferPatience && cap(buf) > bufferKeep {
 			buf = nil
 		}
 	}

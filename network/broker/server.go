@@ -30,7 +30,7 @@ type Server struct {
 
 	making sync.Mutex // held by the only goroutine that makes room
 
-	// mu guards what follows.
+	// mu guards what follows. It is taken before conn.mu, and never together with vhost.mu.
 	mu        sync.Mutex
 	closed    bool
 	listeners map[net.Listener]struct{}
