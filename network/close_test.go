@@ -106,6 +106,35 @@ func TestCloseWithSilentBroker(t *testing.T) {
 	})
 }
 
+// A broker that falls ill while Close waits for it ends the wait, even if the
+// caller has all the time of the world.
+func TestCloseWhileBrokerFails(t *testing.T) {
+	for name, happens := range map[string]func(*network.Memory){
+		"down":    func(m *network.Memory) { m.Down(own) },
+		"blocked": func(m *network.Memory) { m.Block(own, true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(b *bed) {
+				b.config.Transport = &wrapped{Transport: b.memory, wrap: func(l network.Link) network.Link { return silent{l} }}
+				speaker := b.ear(b.node("speaker"), "speaker", network.ObjectConfig{})
+				speaker.say(b.t, 1, 2)
+				b.pass(time.Minute)
+				time.AfterFunc(10*time.Second, func() { happens(b.memory) })
+				began := time.Now()
+				if err := speaker.Node().Close(context.Background()); err != nil {
+					b.t.Errorf("Close: %v", err)
+				}
+				if took := time.Since(began); took != 10*time.Second {
+					b.t.Errorf("Close took %v, want 10s", took)
+				}
+				if got := speaker.Node().Peers()[0]; got.Dropped != 2 || got.Queued != 0 {
+					b.t.Errorf("%+v, want 2 dropped", got)
+				}
+			})
+		})
+	}
+}
+
 // silent is a Link that confirms nothing.
 type silent struct{ network.Link }
 

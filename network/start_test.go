@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,6 +168,49 @@ func TestBindWhileTheBrokerIsDown(t *testing.T) {
 			b.t.Errorf("%d events received, want 1", got)
 		}
 	})
+}
+
+// A key that comes while the link gets ready is not forgotten.
+func TestBindWhileConnecting(t *testing.T) {
+	virtually(t, func(b *bed) {
+		in, out := make(chan struct{}), make(chan struct{})
+		var gate atomic.Bool
+		b.config.Transport = &wrapped{Transport: b.memory, wrap: func(l network.Link) network.Link {
+			return &gated{l, func() {
+				if gate.CompareAndSwap(true, false) {
+					close(in)
+					<-out
+				}
+			}}
+		}}
+		e := b.ear(b.node("one"), "ear", keys("", "first"))
+		b.pass(time.Minute)
+		gate.Store(true)
+		b.memory.Down(own)
+		b.memory.Up(own)
+		<-in
+		late := b.ear(e.Node(), "late", keys("", "second"))
+		close(out)
+		b.pass(5 * time.Second)
+		other := b.node("two")
+		b.ear(other, "sender1", keys("first", "none")).say(b.t, 1)
+		b.ear(other, "sender2", keys("second", "none")).say(b.t, 2)
+		b.settle()
+		e.expect(b.t, words(1, 1)...)
+		late.expect(b.t, words(2, 2)...)
+	})
+}
+
+// gated is a Link that calls a function when it has begun to consume.
+type gated struct {
+	network.Link
+	consuming func()
+}
+
+func (g *gated) Consume(bindings []network.Binding) (<-chan network.Delivery, error) {
+	deliveries, err := g.Link.Consume(bindings)
+	g.consuming()
+	return deliveries, err
 }
 
 // NewActiveObject returns when the broker has taken the key.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/big"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +125,8 @@ func TestForeignEvents(t *testing.T) {
 		{"key twice in a payload", bytes.Join([][]byte{{0xa3, 1}, encoded(t, "word"), {2, 0xa2}, encoded(t, secret), {1}, encoded(t, secret), {1, 3}, encoded(t, "s")}, nil),
 			map[string]uint64{"bad_payload": 1}},
 		{"key twice", bytes.Join([][]byte{{0xa3, 1}, encoded(t, "word"), {1}, encoded(t, secret), {3}, encoded(t, "s")}, nil), map[string]uint64{"malformed": 1}},
+		{"text key twice", bytes.Join([][]byte{{0xa4, 1}, encoded(t, "word"), {3}, encoded(t, "s"), encoded(t, secret), {1}, encoded(t, secret), {1}}, nil), map[string]uint64{"malformed": 1}},
+		{"number too large", encoded(t, fields{1: "word", 3: "s", 4: new(big.Int).Exp(big.NewInt(4711128), big.NewInt(4), nil)}), map[string]uint64{"malformed": 1}},
 		{"unknown field", encoded(t, fields{1: "word", 3: "stranger", 77: secret}), map[string]uint64{"malformed": 1}},
 		{"keys that are text", encoded(t, map[string]any{"Signal": "word"}), map[string]uint64{"malformed": 1}},
 		{"name not printable", encoded(t, fields{1: "word", 3: "a\x1b[31m" + secret}), map[string]uint64{"malformed": 1}},
@@ -160,7 +163,7 @@ func TestForeignEvents(t *testing.T) {
 		if e.Err() != nil || b.memory.Links(own) != 3 {
 			b.t.Errorf("after all that, the object has %v, and the broker %d links, want 3", e.Err(), b.memory.Links(own))
 		}
-		for _, leak := range []string{secret, "4711128", "\x1b", b.config.MeshKey.Encode()} {
+		for _, leak := range []string{secret, "4711128", "4926059", "\x1b", b.config.MeshKey.Encode()} {
 			if got := b.log.lines(leak); len(got) > 0 {
 				b.t.Errorf("the log has %q: %q", leak, got)
 			}

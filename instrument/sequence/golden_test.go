@@ -36,6 +36,11 @@ func TestGolden(t *testing.T) {
 	}
 	cases, differ := 0, 0
 	for _, file := range files {
+		// The test runs in its package's folder; a relative name is meant from the
+		// folder of the module, where the command is given.
+		if _, err := os.Stat(file); err != nil && !filepath.IsAbs(file) {
+			file = filepath.Join("..", "..", file)
+		}
 		for _, c := range readGolden(t, file) {
 			cases++
 			if !t.Run(c.Name, func(t *testing.T) { c.check(t) }) {
