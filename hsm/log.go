@@ -93,14 +93,16 @@ func (l *Log) ClearTransitions() {
 // spy. Only the machine's own goroutine may call it, and only within a step.
 func (l *Log) Add(r Record) {
 	if l.Spying() {
-		*l.records.next() = r
+		p := l.records.next()
+		p.Signal, p.Number, p.State, p.Kind, p.Handled = r.Signal, r.Number, r.State, r.Kind, r.Handled
 	}
 }
 
-// tran writes the transition that the step made.
-func (l *Log) tran(t Transition) *Transition {
+// tran writes the transition that the step made, field by field as spied does.
+func (l *Log) tran(signal Signal, from, to State, unix int64, origin *Origin) *Transition {
 	p := l.transitions.next()
-	*p = t
+	p.Signal, p.From, p.To, p.Unix = signal, from, to, unix
+	p.Origin.ID, p.Origin.Cause = origin.ID, origin.Cause
 	return p
 }
 
@@ -111,7 +113,8 @@ func (l *Log) end(t *Transition) {
 		if l.depths != nil {
 			queued, deferred = l.depths()
 		}
-		*l.records.next() = Record{Kind: KindEnd, Number: counts(queued, deferred)}
+		r := l.records.next()
+		r.Signal, r.Number, r.State, r.Kind, r.Handled = Signal{}, counts(queued, deferred), Top, KindEnd, false
 	}
 	records := l.records.written()
 	l.published.Store(uint64(uint32(l.transitions.written()))<<32 | uint64(uint32(records)))

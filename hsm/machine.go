@@ -225,7 +225,7 @@ func (m *Machine[C]) arrive(from, s *state[C], path []*state[C]) error {
 	if !m.log.Tracing() {
 		return m.end(nil)
 	}
-	return m.end(m.log.tran(Transition{Signal: m.signal, From: from.id, To: s.id, Unix: m.asked, Origin: m.origin}))
+	return m.end(m.log.tran(m.signal, from.id, s.id, m.asked, &m.origin))
 }
 
 // enter enters the states of path, outermost first.
@@ -271,9 +271,15 @@ func (m *Machine[C]) spied(s *state[C], e Event) Status {
 		return s.handle(m.data, e)
 	}
 	records := &m.log.records
-	r := records.next()
+	if records.n == len(records.chunk) { // next, by hand: the compiler does not inline it here
+		records.turn()
+	}
+	records.n++
+	r := &records.chunk[records.n-1]
 	turns := records.turns
-	*r = Record{Kind: KindCall, State: s.id, Signal: e.Signal}
+	// Field by field: a Record that is put together elsewhere and copied here costs
+	// more than the rest of the spy.
+	r.Signal, r.Number, r.State, r.Kind, r.Handled = e.Signal, 0, s.id, KindCall, false
 	answer := s.handle(m.data, e)
 	// After a step that is longer than the ring, something else stands there.
 	if answer != Super && answer != Unhandled && records.turns-turns < uint64(cap(records.chunks)) {

@@ -32,9 +32,8 @@ func (r *ring[T]) next() *T {
 	if r.n == len(r.chunk) {
 		r.turn()
 	}
-	p := &r.chunk[r.n]
 	r.n++
-	return p
+	return &r.chunk[r.n-1]
 }
 
 //go:noinline

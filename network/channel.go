@@ -43,3 +43,14 @@ func newChannel(exchange string, key seal.Key, sender seal.SenderID, epoch uint6
 		}),
 	}, nil
 }
+
+// keyVariable is where the key of an exchange comes from, if nothing else is said.
+func keyVariable(exchange string) string {
+	switch exchange {
+	case ExchangeTrace:
+		return EnvTraceKey
+	case ExchangeSpy:
+		return EnvSpyKey
+	}
+	return EnvMeshKey
+}

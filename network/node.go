@@ -345,17 +345,6 @@ func (n *Node) refuse(err error, exchange string) {
 	n.report.report(why, message, "reason", why, "exchange", exchange, "error", err)
 }
 
-// keyVariable is where the key of an exchange comes from, if nothing else is said.
-func keyVariable(exchange string) string {
-	switch exchange {
-	case ExchangeTrace:
-		return EnvTraceKey
-	case ExchangeSpy:
-		return EnvSpyKey
-	}
-	return EnvMeshKey
-}
-
 // Close stops the node's objects, gives the brokers what waits in the outboxes
 // while ctx allows and they take it, and ends the connections and the broker if
 // the node hosts it. Others on this host take that over. What was still in an
