@@ -282,3 +282,21 @@ func TestCloseWhileConnecting(t *testing.T) {
 		})
 	}
 }
+
+// A node that NewNode has just returned gives its broker what there is.
+func TestCloseAtOnce(t *testing.T) {
+	for range 300 {
+		virtually(t, func(b *bed) {
+			n := b.node("one")
+			if got := n.Peers()[0]; got.State != "up" {
+				b.t.Fatalf("NewNode returned with %+v", got)
+			}
+			speaker := b.object(n, "speaker", network.ObjectConfig{})
+			speaker.say(b.t, 1)
+			closeNode(b.t, n)
+			if got := n.Peers()[0]; got.Sent != 1 || got.Dropped != 0 {
+				b.t.Fatalf("%+v, want 1 sent", got)
+			}
+		})
+	}
+}

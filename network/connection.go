@@ -203,10 +203,6 @@ func (c *connection) up(e hsm.Event) hsm.Status {
 			s.work(outage)
 			c.PostFIFO(hsm.Event{Signal: linkLost, Payload: s.link})
 		})
-		if c.first != nil {
-			c.first(nil)
-			c.first = nil
-		}
 		return hsm.Handled
 	case hsm.Exit:
 		c.session.link.Close()
@@ -246,6 +242,10 @@ func (c *connection) flowing(e hsm.Event) hsm.Status {
 	switch e.Signal {
 	case hsm.Entry:
 		c.enter("up", nil)
+		if c.first != nil {
+			c.first(nil)
+			c.first = nil
+		}
 		return hsm.Handled
 	case brokerBlocked:
 		return hsm.Tran(blocked)

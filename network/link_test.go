@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/statemesh/statemesh/internal/brokertest"
+	"github.com/statemesh/statemesh/network/broker"
 )
 
 func TestLinkDelivers(t *testing.T) {
@@ -92,8 +93,8 @@ func TestLinkRoutes(t *testing.T) {
 				b.Errorf("%q (-want +got):\n%s", test.pattern, diff)
 			}
 			for _, key := range keys {
-				if matchTopic(test.pattern, key) != slices.Contains(test.keys, key) {
-					b.Errorf("matchTopic(%q, %q) is something else", test.pattern, key)
+				if broker.MatchTopic(test.pattern, key) != slices.Contains(test.keys, key) {
+					b.Errorf("broker.MatchTopic(%q, %q) is something else", test.pattern, key)
 				}
 			}
 		}

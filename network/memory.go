@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/statemesh/statemesh/network/broker"
 )
 
 // Memory is a Transport to brokers that are nothing but queues in this process, for
@@ -148,7 +150,7 @@ func (m *Memory) route(b *memoryBroker, d Delivery) {
 	queued := queuedMessage{d, time.Now()}
 	for _, l := range b.links {
 		if slices.ContainsFunc(l.bindings, func(bound Binding) bool {
-			return bound.Exchange == d.Exchange && matchTopic(bound.Key, d.Key)
+			return bound.Exchange == d.Exchange && broker.MatchTopic(bound.Key, d.Key)
 		}) {
 			l.queue = append(l.queue, queued)
 			if surplus := len(l.queue) - orDefault(m.QueueLength, DefaultQueueLength); surplus > 0 {

@@ -11,6 +11,7 @@ import (
 	"github.com/statemesh/statemesh/activeobject"
 	"github.com/statemesh/statemesh/hsm"
 	"github.com/statemesh/statemesh/instrument"
+	"github.com/statemesh/statemesh/network/broker"
 	"github.com/statemesh/statemesh/network/seal"
 )
 
@@ -261,7 +262,7 @@ func (n *Node) deliver(body []byte, key string, except *ActiveObject) bool {
 	n.mu.RLock()
 	var hearers []*ActiveObject
 	for _, o := range n.objects {
-		if o != except && matchTopic(o.receiveKey, key) {
+		if o != except && broker.MatchTopic(o.receiveKey, key) {
 			hearers = append(hearers, o)
 		}
 	}

@@ -2,6 +2,13 @@ package broker
 
 import "strings"
 
+// MatchTopic tells whether a topic exchange gives a message with the routing key to a binding with the pattern. Both are
+// words between dots; in the pattern, * stands for one word and # for any number, none included (AMQP 0-9-1, 3.1.3.3).
+func MatchTopic(pattern, key string) bool {
+	var room [2][16]string // on the stack, for keys as they mostly are
+	return topicMatch(splitKey(pattern, room[0][:0]), splitKey(key, room[1][:0]))
+}
+
 // splitKey splits a routing or binding key into its words, which lie between dots and may be empty; the empty key has no
 // word. The words are appended to buf.
 func splitKey(key string, buf []string) []string {

@@ -51,3 +51,35 @@ func TestSplitKey(t *testing.T) {
 		}
 	})
 }
+
+func TestMatchTopic(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, key string
+		want         bool
+	}{
+		{"#.man", "heya.man", true},
+		{"#.man", "man", true},
+		{"#.man", "heya.woman", false},
+		{"*.man", "man", false},
+		{"a.#", "ab", false},
+		{"#", "", true},
+		{"*", "", false},
+		{"", "", true},
+	} {
+		if got := MatchTopic(tt.pattern, tt.key); got != tt.want {
+			t.Errorf("MatchTopic(%q, %q) is %v", tt.pattern, tt.key, got)
+		}
+	}
+}
+
+func TestMatchTopicAllocates(t *testing.T) {
+	if n := testing.AllocsPerRun(100, func() { MatchTopic("#.a.*.b.#", "x.y.a.z.b.c") }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkMatchTopic(b *testing.B) {
+	for b.Loop() {
+		MatchTopic("#.man", "heya.man")
+	}
+}
