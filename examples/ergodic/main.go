@@ -15,8 +15,11 @@
 //	|      |                           v outer       |
 //	+------------------------------------------------+
 //
-// Whichever chart moves first takes the others with it. The chart is written the
-// flat way, one method a state; the program ergodicfactory has the same from
+// Whichever chart moves first takes the others with it. One that was taken along
+// does not transmit: everybody heard who moved first, and if two that cross on
+// the wire answered each other, they would never come to rest.
+//
+// The chart is written the flat way, one method a state; the program ergodicfactory has the same from
 // callbacks.
 package main
 
@@ -45,6 +48,7 @@ var (
 type ergodic struct {
 	*network.ActiveObject
 	member *demo.Member
+	taken  bool // along by another chart, in the step that runs
 }
 
 var chart = hsm.MustCompile([]hsm.Spec[*ergodic]{
@@ -56,9 +60,10 @@ func (c *ergodic) outer(e hsm.Event) hsm.Status {
 	switch e.Signal {
 	case hsm.Init:
 		c.PostFIFO(hsm.Event{Signal: toInner}, activeobject.Once(c.member.Delay(2, 7)))
-		c.Transmit(hsm.Event{Signal: otherToOuter, Payload: c.Name()})
+		c.tell(otherToOuter)
 		return hsm.Handled
 	case toInner, otherToInner:
+		c.taken = e.Signal == otherToInner
 		return hsm.Tran(inner)
 	}
 	return hsm.Super
@@ -68,7 +73,7 @@ func (c *ergodic) inner(e hsm.Event) hsm.Status {
 	switch e.Signal {
 	case hsm.Entry:
 		c.PostFIFO(hsm.Event{Signal: toOuter}, activeobject.Once(c.member.Delay(2, 7)))
-		c.Transmit(hsm.Event{Signal: otherToInner, Payload: c.Name()})
+		c.tell(otherToInner)
 		return hsm.Handled
 	case hsm.Exit:
 		c.CancelEvents(toOuter)
@@ -76,9 +81,17 @@ func (c *ergodic) inner(e hsm.Event) hsm.Status {
 	case toInner, otherToInner:
 		return hsm.Handled
 	case toOuter, otherToOuter:
+		c.taken = e.Signal == otherToOuter
 		return hsm.Tran(outer)
 	}
 	return hsm.Super
+}
+
+// tell takes the other charts along, unless this one was.
+func (c *ergodic) tell(signal hsm.Signal) {
+	if !c.taken {
+		c.Transmit(hsm.Event{Signal: signal, Payload: c.Name()})
+	}
 }
 
 // start makes and starts one chart.

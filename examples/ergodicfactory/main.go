@@ -28,6 +28,7 @@ var (
 type ergodic struct {
 	*network.ActiveObject
 	member *demo.Member
+	taken  bool // along by another chart, in the step that runs
 }
 
 var chart = factory.New[*ergodic]().
@@ -47,13 +48,13 @@ var chart = factory.New[*ergodic]().
 
 func (c *ergodic) outerInit(hsm.Event) hsm.Status {
 	c.PostFIFO(hsm.Event{Signal: toInner}, activeobject.Once(c.member.Delay(2, 7)))
-	c.Transmit(hsm.Event{Signal: otherToOuter, Payload: c.Name()})
+	c.tell(otherToOuter)
 	return hsm.Handled
 }
 
 func (c *ergodic) innerEntry(hsm.Event) hsm.Status {
 	c.PostFIFO(hsm.Event{Signal: toOuter}, activeobject.Once(c.member.Delay(2, 7)))
-	c.Transmit(hsm.Event{Signal: otherToInner, Payload: c.Name()})
+	c.tell(otherToInner)
 	return hsm.Handled
 }
 
@@ -62,9 +63,22 @@ func (c *ergodic) innerExit(hsm.Event) hsm.Status {
 	return hsm.Handled
 }
 
-func (c *ergodic) goInner(hsm.Event) hsm.Status { return hsm.Tran(inner) }
+func (c *ergodic) goInner(e hsm.Event) hsm.Status {
+	c.taken = e.Signal == otherToInner
+	return hsm.Tran(inner)
+}
 
-func (c *ergodic) goOuter(hsm.Event) hsm.Status { return hsm.Tran(outer) }
+func (c *ergodic) goOuter(e hsm.Event) hsm.Status {
+	c.taken = e.Signal == otherToOuter
+	return hsm.Tran(outer)
+}
+
+// tell takes the other charts along, unless this one was.
+func (c *ergodic) tell(signal hsm.Signal) {
+	if !c.taken {
+		c.Transmit(hsm.Event{Signal: signal, Payload: c.Name()})
+	}
+}
 
 func (c *ergodic) ignore(hsm.Event) hsm.Status { return hsm.Handled }
 
