@@ -16,7 +16,6 @@ require (
 
 require (
 	github.com/mattn/go-colorable v0.1.14 // indirect
-
 	github.com/x448/float16 v0.8.4 // indirect
 	golang.org/x/sys v0.49.0 // indirect
 )
