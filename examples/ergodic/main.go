@@ -19,8 +19,8 @@
 // does not transmit: everybody heard who moved first, and if two that cross on
 // the wire answered each other, they would never come to rest.
 //
-// The chart is written the flat way, one method a state; the program ergodicfactory has the same from
-// callbacks.
+// The chart is written the flat way, one method a state; the program
+// ergodicfactory has the same from callbacks.
 package main
 
 import (

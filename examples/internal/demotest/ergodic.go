@@ -22,6 +22,7 @@ func Ergodic(t *testing.T, p demo.Program) {
 	t.Run("an hour in virtual time", func(t *testing.T) { virtual(t, p) })
 	t.Run("on sockets", func(t *testing.T) { sockets(t, p) })
 	t.Run("several nodes print once", func(t *testing.T) { once(t, p) })
+	t.Run("taken along", func(t *testing.T) { taken(t, p) })
 	t.Run("spy", func(t *testing.T) { spy(t, p) })
 	t.Run("Ctrl-C", func(t *testing.T) { interrupted(t, p) })
 	t.Run("bad input", func(t *testing.T) { badInput(t, p) })
