@@ -137,10 +137,25 @@ func (b *builder[C]) specs() []hsm.Spec[C] {
 			specs[number] = hsm.Spec[C]{Name: fmt.Sprintf("state %d is not created", number), Handle: handler[C](nil)}
 			continue
 		}
-		specs[number] = hsm.Spec[C]{Name: s.name, Handle: handler(s.catches)}
+		specs[number] = hsm.Spec[C]{Name: s.name, Handle: handler(s.catches), Catches: signals(s.catches)}
 		if parent := b.factory.nested[number]; b.byNumber[parent] != nil {
 			specs[number].Parent = parent
 		}
 	}
 	return specs
+}
+
+// signals are what hsm.Spec has to know of catches, for hsm.Tree.Describe.
+func signals[C any](catches []catch[C]) []hsm.Signal {
+	var signals []hsm.Signal
+	for _, c := range catches {
+		if canBeCaught(c.signal) {
+			signals = append(signals, c.signal)
+		}
+	}
+	return signals
+}
+
+func canBeCaught(s hsm.Signal) bool {
+	return s != hsm.Signal{} && s != hsm.Empty && s != hsm.SearchForSuper
 }

@@ -34,6 +34,9 @@
 //  4. Catching a signal again replaces its handler; nesting a state again moves
 //     it. Charts that were compiled before keep what they have.
 //
+// Since a factory knows what its states catch, a chart of it describes that
+// ([hsm.Tree.Describe]).
+//
 // [Factory.Source] writes the chart as flat Go source, for whoever wants to read
 // it that way or go on with it that way.
 //

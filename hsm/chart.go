@@ -19,6 +19,10 @@ type Spec[C any] struct {
 	// descendant. The handler still gets Init, and may answer Handled, Super
 	// or Tran to the same target.
 	Init State
+	// Catches lists the signals that Handle answers otherwise than with Super,
+	// for Describe. It need not be there: a machine does not look at it, and
+	// calls Handle with every signal all the same.
+	Catches []Signal
 }
 
 // Chart is a compiled table of states. It is immutable: any number of
@@ -42,14 +46,15 @@ type state[C any] struct {
 // It reports every mistake at once, joined: no states; Top declared; an empty
 // or duplicate name; a parent that is not in the chart; a cycle of parents; a
 // state without handler; an init target that is no proper descendant of its
-// state. Each is a *StateError that wraps the variable of its kind.
+// state; a signal in Catches that no state is called with. Each is a *StateError
+// that wraps the variable of its kind.
 func Compile[C any](specs []Spec[C]) (*Chart[C], error) {
 	var c compiler[C]
 	c.specs = specs
 	if len(specs) < 2 {
 		c.errs = append(c.errs, ErrNoStates)
 	}
-	if len(specs) > 0 && (specs[0].Name != "" || specs[0].Parent != Top || specs[0].Handle != nil || specs[0].Init != Top) {
+	if len(specs) > 0 && (specs[0].Name != "" || specs[0].Parent != Top || specs[0].Handle != nil || specs[0].Init != Top || specs[0].Catches != nil) {
 		c.fail(Top, ErrTopDeclared, "declared as a state")
 	}
 	c.checkNames()
@@ -144,6 +149,11 @@ func (c *compiler[C]) checkRest() {
 			}
 			c.fail(s, ErrInitTarget, "init target %s is not a state inside it", name)
 		}
+		for _, signal := range spec.Catches {
+			if signal == (Signal{}) || signal == Empty || signal == SearchForSuper {
+				c.fail(s, ErrCatches, "catches %q", signal)
+			}
+		}
 	}
 }
 
@@ -169,6 +179,9 @@ func (c *compiler[C]) build() *Chart[C] {
 			parent: make([]State, n),
 			paths:  make([][]State, n),
 			byName: make(map[string]State, n-1),
+
+			inits:   make([]State, n),
+			catches: make([][]Signal, n),
 		},
 		states: make([]state[C], n),
 	}
@@ -184,6 +197,8 @@ func (c *compiler[C]) build() *Chart[C] {
 		chart.parent[s] = spec.Parent
 		chart.paths[s] = path
 		chart.byName[spec.Name] = s
+		chart.inits[s] = spec.Init
+		chart.catches[s] = slices.Clone(spec.Catches)
 
 		compiled := &chart.states[s]
 		*compiled = state[C]{handle: spec.Handle, parent: &chart.states[spec.Parent], id: s}

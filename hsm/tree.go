@@ -16,6 +16,10 @@ type Tree struct {
 	parent []State  // by state
 	paths  [][]State
 	byName map[string]State
+
+	// What Describe tells and a machine has elsewhere or does not need.
+	inits   []State // by state; Top if none is declared
+	catches [][]Signal
 }
 
 // Len returns the number of states, Top not counted.
