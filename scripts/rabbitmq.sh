@@ -6,6 +6,7 @@
 #   rabbitmq.sh stop DIR     stop the server of DIR and its epmd; the files in DIR stay
 #
 # Every server, its epmd and its distribution port listen on 127.0.0.1 only, on free ports, so several may run at once.
+# RABBIT_LISTEN=address:port makes the server itself listen there instead, for tests in network namespaces.
 # start takes user and password from RABBIT_USER and RABBIT_PASSWORD; what is not set is "test" and a random password.
 #
 # Exit: 0 done, 1 failed, 2 wrong usage, 3 RabbitMQ is not here (start) or may not or cannot be installed (install).
@@ -79,11 +80,11 @@ free_port() {
 	die 1 "found no free port."
 }
 
-# speaks_amqp tells whether the port answers the protocol header with a method frame on channel 0.
+# speaks_amqp tells whether port $2 of address $1 answers the protocol header with a method frame on channel 0.
 speaks_amqp() {
 	local first
 	first=$({
-		exec 3<>"/dev/tcp/127.0.0.1/$1" || exit 1
+		exec 3<>"/dev/tcp/$1/$2" || exit 1
 		printf 'AMQP\x00\x00\x09\x01' >&3
 		timeout 5 head -c 3 <&3 | od -An -tx1
 	} 2>/dev/null) || return 1
@@ -104,14 +105,19 @@ processes() {
 
 # launch starts a server on fresh ports and waits till it answers. It fails when the server ends or the time is over.
 launch() {
-	local home=$1 dir=$2 user=$3 password=$4 port dist epmd deadline
-	port=$(free_port) dist=$(free_port) epmd=$(free_port)
+	local home=$1 dir=$2 user=$3 password=$4 address=127.0.0.1 port dist epmd deadline
+	if [[ -n ${RABBIT_LISTEN-} ]]; then
+		address=${RABBIT_LISTEN%:*} port=${RABBIT_LISTEN##*:}
+	else
+		port=$(free_port)
+	fi
+	dist=$(free_port) epmd=$(free_port)
 
 	rm -rf "$dir/mnesia"
 	mkdir -p "$dir/mnesia" "$dir/log"
 	printf '[].\n' >"$dir/plugins"
 	cat >"$dir/rabbitmq.conf" <<-CONF
-		listeners.tcp.1 = 127.0.0.1:$port
+		listeners.tcp.1 = $address:$port
 		default_user = $user
 		default_pass = $password
 		loopback_users = none
@@ -135,13 +141,13 @@ launch() {
 	local pid=$!
 
 	deadline=$((SECONDS + start_seconds))
-	until speaks_amqp "$port"; do
+	until speaks_amqp "${address/0.0.0.0/127.0.0.1}" "$port"; do
 		if ! kill -0 "$pid" 2>/dev/null || ((SECONDS >= deadline)); then
 			return 1
 		fi
 		sleep 0.1
 	done
-	printf 'amqp://%s:%s@127.0.0.1:%s/\n' "$user" "$password" "$port"
+	printf 'amqp://%s:%s@%s:%s/\n' "$user" "$password" "$address" "$port"
 }
 
 random_hex() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
