@@ -7,6 +7,8 @@ import (
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
+
+	"github.com/statemesh/statemesh/network/broker"
 )
 
 // amqpLink is a Link of the AMQP transport.
@@ -37,6 +39,12 @@ func newAMQPLink(t *AMQP, conn net.Conn, connection *amqp.Connection) *amqpLink 
 	}
 	l.work.Go(func() { l.relay.run(l.done) })
 	return l
+}
+
+// ours says whether the broker is one that a node hosts.
+func (l *amqpLink) ours() bool {
+	name, _ := l.connection.Properties["product"].(string)
+	return name == broker.Product
 }
 
 // serve makes the channel the one that publishes. amqp091-go waits for whom it

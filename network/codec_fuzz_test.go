@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -106,7 +107,7 @@ func FuzzDecodeTrace(f *testing.F) {
 		var out bytes.Buffer
 		s := &snoop{printer: instrument.NewPrinter(io.Writer(&out), false)}
 		s.wake.L = &s.mu
-		s.heard(m)
+		s.say(m.heard())
 		for _, line := range s.lines {
 			if err := line(); err != nil {
 				t.Fatal(err)
@@ -120,6 +121,37 @@ func FuzzDecodeTrace(f *testing.F) {
 			if strings.ContainsFunc(line, func(r rune) bool { return !unicode.IsPrint(r) }) || !strings.Contains(line, m.Name) {
 				t.Fatalf("printed %q", line)
 			}
+		}
+	})
+}
+
+func FuzzDecodeNode(f *testing.F) {
+	for _, m := range []nodeMessage{
+		{Node: "n"}, {Node: "n", Addresses: []string{"10.0.0.1:5672"}}, {Node: "n", Reply: answerPrefix + "X"},
+	} {
+		b, err := encodeNode(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		m, err := decodeNode(b)
+		if err != nil {
+			if !errors.Is(err, errMalformed) {
+				t.Fatalf("error %v, want errMalformed", err)
+			}
+			return
+		}
+		if !printable(m.Node, maxNodeName) || len(m.Addresses) > maxAddresses || m.Reply != "" && !strings.HasPrefix(m.Reply, answerPrefix) {
+			t.Fatalf("took %+v", m)
+		}
+		again, err := encodeNode(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m2, err := decodeNode(again); err != nil || !reflect.DeepEqual(m2, m) {
+			t.Fatalf("%+v became %+v, %v", m, m2, err)
 		}
 	})
 }

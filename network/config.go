@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/statemesh/statemesh/network/discovery"
 	"github.com/statemesh/statemesh/network/seal"
 )
 
@@ -19,6 +20,7 @@ const (
 	DefaultOutbox             = 1024
 	DefaultMaxMessage         = seal.DefaultMaxSize
 	DefaultTTL                = 50 * time.Second
+	DefaultForget             = 10 * time.Minute
 )
 
 // Config says how a node behaves. Its zero value works: it joins the broker on this
@@ -48,8 +50,9 @@ type Config struct {
 
 	// Listen is "host:port" of the default rule, and has no place beside Broker. All nodes
 	// of a host must have the same, for who can listen there is the one that hosts.
-	// Default: 127.0.0.1 and Port. Only loopback addresses are allowed, so that nobody else
-	// reaches the broker; a mesh of several hosts needs a RabbitMQ on each.
+	// Default: 127.0.0.1 and Port; with LAN, all addresses and Port. On any other address than a
+	// loopback one, credentials other than guest and guest and a mesh key are required, and
+	// with LAN, a hosted broker takes connections only from what Discovery allows.
 	Listen string
 
 	// Port is meant where Broker, Listen or Peers name none, unless they say amqps, which
@@ -63,8 +66,29 @@ type Config struct {
 	Password Secret
 
 	// Peers are the brokers of other hosts, in forms that ParseAddress reads. What this node
-	// sends goes to them too. Default: none.
+	// sends goes to them too. They are never forgotten. Default: none.
 	Peers []string
+
+	// LAN makes the node look for peers on the networks of this host, when it starts and from
+	// then on, and talk to who talks to it: hosts whose brokers take the same credentials, and
+	// where a node has the same mesh key. All have to use the same port. It needs credentials
+	// other than guest and guest, and a mesh key. By default a node stays on this host and sends
+	// nothing to the network but to Peers. Variable STATEMESH_LAN: 1 or 0.
+	LAN bool
+
+	// Discovery says how to look; without LAN it has no effect and is an error. Variables
+	// STATEMESH_LAN_INTERFACES and STATEMESH_LAN_PREFIXES, lists with commas. The files are meant
+	// from Dir unless Discovery has another.
+	Discovery discovery.Options
+
+	// Forget is how long a peer that was found may be away before it is forgotten, with what
+	// waits for it. It is found again when it returns. At least a second. Default: 10 minutes.
+	Forget time.Duration
+
+	// OnPeer, if set, is told of every change of a peer's state, on a goroutine of its own: if
+	// it is slow it hears the newest state only. Node.Close waits for it, so it must not call
+	// that.
+	OnPeer func(PeerStatus)
 
 	// Heartbeat is how often a sign of life is sent when there is nothing else to send, and
 	// asked from the broker; a side that is silent for twice that is given up. Shorter finds
@@ -107,9 +131,17 @@ type Config struct {
 	// nil is silence.
 	Logger *slog.Logger
 
+	// TraceCharts, if set, gets the trace of the node's own charts: its connections, and how
+	// discovery goes. It is written to by one goroutine at a time.
+	TraceCharts io.Writer
+
 	// SnoopOutput gets the trace and spy lines heard from the mesh. It is written to by one
 	// goroutine at a time. Default: os.Stdout.
 	SnoopOutput io.Writer
+
+	// OnSnoop, if set, gets what would be printed there, on a goroutine of its own. Node.Close
+	// waits for it.
+	OnSnoop func(Heard)
 
 	// Color says whether these lines are coloured. Default: ColorAuto.
 	Color Color
@@ -167,6 +199,8 @@ func (c Config) shown() []slog.Attr {
 		peers[i] = showAddress(peer)
 	}
 	add(len(peers) > 0, "Peers", peers)
+	add(c.LAN, "LAN", c.LAN)
+	add(c.Forget != 0, "Forget", c.Forget)
 	add(c.Heartbeat != 0, "Heartbeat", c.Heartbeat)
 	add(c.ConnectionAttempts != 0, "ConnectionAttempts", c.ConnectionAttempts)
 	add(!c.MeshKey.IsZero(), "MeshKey", c.MeshKey)

@@ -154,13 +154,13 @@ func TestConfigErrors(t *testing.T) {
 func TestConfigListenErrors(t *testing.T) {
 	dir := keyed(t)
 	for listen, want := range map[string]string{
-		"0.0.0.0:5672":       "only loopback",
-		"10.0.0.1:5672":      "only loopback",
-		"example.org:1":      "only loopback",
+		"0.0.0.0:5672":       "set RABBIT_USER and RABBIT_PASSWORD",
+		"10.0.0.1:5672":      "set RABBIT_USER and RABBIT_PASSWORD",
+		"example.org:1":      "an IP address",
 		"amqp://127.0.0.1":   "want host:port",
 		"127.0.0.1:0":        "number from 1 to 65535",
 		"127.0.0.1:hidden":   "number from 1 to 65535",
-		"[2001:db8::1]:5672": "only loopback",
+		"[2001:db8::1]:5672": "statemesh keygen",
 	} {
 		_, err := Config{Dir: dir, Listen: listen}.complete()
 		if !errors.Is(err, ErrConfig) || !strings.Contains(err.Error(), "Listen: ") || !strings.Contains(err.Error(), want) {

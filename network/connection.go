@@ -20,6 +20,7 @@ import (
 //	    flowing
 //	    blocked         the broker takes nothing at the moment
 //	  down              waits before it dials again, longer each time
+//	forgotten           it was away for too long; nothing more is done
 const (
 	connectionTop hsm.State = iota + 1
 	connecting
@@ -27,6 +28,7 @@ const (
 	flowing
 	blocked
 	down
+	forgotten
 )
 
 var (
@@ -36,6 +38,7 @@ var (
 	brokerBlocked   = hsm.NewSignal("broker_blocked")
 	brokerUnblocked = hsm.NewSignal("broker_unblocked")
 	retry           = hsm.NewSignal("retry")
+	forget          = hsm.NewSignal("forget")
 )
 
 // session is a link with the work to be done on it.
@@ -58,13 +61,20 @@ type connection struct {
 	first    func(error)
 	attempts int
 	report   *reporter
+	// forgetAfter is how long the broker may be away until it is forgotten; 0 is
+	// for ever. leave is told then, on the chart's goroutine.
+	forgetAfter time.Duration
+	leave       func()
+	// changed, if set, is told of every new state. It must not block.
+	changed func()
 
-	session  session
-	cancel   context.CancelFunc // ends the dialling
-	upAt     time.Time
-	outSince time.Time // when a link was missing first, zero for never
-	failures int
-	work     sync.WaitGroup // the goroutines of open and work
+	session    session
+	cancel     context.CancelFunc // ends the dialling
+	upAt       time.Time
+	outSince   time.Time // when a link was missing first, zero for never
+	forgetting bool      // forget will come
+	failures   int
+	work       sync.WaitGroup // the goroutines of open and work
 
 	mu     sync.Mutex // guards status
 	status connectionStatus
@@ -84,6 +94,7 @@ var connections = hsm.MustCompile([]hsm.Spec[*connection]{
 	flowing:       {Name: "flowing", Parent: connectionUp, Handle: (*connection).flowing},
 	blocked:       {Name: "blocked", Parent: connectionUp, Handle: (*connection).blocked},
 	down:          {Name: "down", Parent: connectionTop, Handle: (*connection).down},
+	forgotten:     {Name: "forgotten", Parent: connectionTop, Handle: (*connection).forgotten},
 })
 
 // newConnection returns a connection that has not been started.
@@ -107,16 +118,21 @@ func (c *connection) close() {
 		c.session.link.Close()
 	}
 	c.work.Wait()
-	c.enter("down", ErrNodeClosed)
+	if c.current().state != "forgotten" {
+		c.enter("down", ErrNodeClosed)
+	}
 }
 
 func (c *connection) enter(state string, err error) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.status.left != nil {
 		close(c.status.left)
 	}
 	c.status = connectionStatus{state, time.Now(), err, make(chan struct{})}
+	c.mu.Unlock()
+	if c.changed != nil {
+		c.changed()
+	}
 }
 
 func (c *connection) current() connectionStatus {
@@ -132,6 +148,35 @@ func (c *connection) top(e hsm.Event) hsm.Status {
 		s.link.Close()
 		return hsm.Handled
 	case linkFailed, linkLost: // of a link that is not served any more
+		return hsm.Handled
+	case forget:
+		return hsm.Tran(forgotten)
+	}
+	return hsm.Super
+}
+
+// away takes note that there is no link, and since when. Links that die young do
+// not end that, or a broker that takes and drops us would never be forgotten.
+func (c *connection) away(since time.Time) {
+	if c.outSince != since {
+		c.outSince, c.forgetting = since, false
+		c.CancelEvents(forget)
+	}
+	if c.forgetAfter > 0 && !c.forgetting {
+		c.PostFIFO(hsm.Event{Signal: forget}, activeobject.Once(c.forgetAfter))
+		c.forgetting = true
+	}
+}
+
+func (c *connection) forgotten(e hsm.Event) hsm.Status {
+	switch e.Signal {
+	case hsm.Entry:
+		c.enter("forgotten", c.current().err)
+		if c.leave != nil {
+			c.leave()
+		}
+		return hsm.Handled
+	case forget:
 		return hsm.Handled
 	}
 	return hsm.Super
@@ -175,7 +220,7 @@ const dialTimeout = 10 * time.Second
 func (c *connection) failed(err error) {
 	c.failures++
 	if c.outSince.IsZero() {
-		c.outSince = time.Now()
+		c.away(time.Now())
 	}
 	c.enter("down", err)
 	final := errors.Is(err, ErrCredentials) || errors.Is(err, ErrVHost) || errors.Is(err, ErrConfig) ||
@@ -212,6 +257,9 @@ func (c *connection) up(e hsm.Event) hsm.Status {
 			return hsm.Handled
 		}
 		return c.lost()
+	case forget:
+		c.forgetting = false
+		return hsm.Handled
 	}
 	return hsm.Super
 }
@@ -227,10 +275,12 @@ func (c *connection) lost() hsm.Status {
 		if c.outSince.IsZero() {
 			c.outSince = now
 		}
+		c.away(c.outSince)
 		c.failures++
 		return hsm.Tran(down)
 	}
-	c.failures, c.outSince = 0, now
+	c.failures = 0
+	c.away(now)
 	return hsm.Tran(connecting)
 }
 
@@ -245,6 +295,8 @@ func (c *connection) flowing(e hsm.Event) hsm.Status {
 		if c.first != nil {
 			c.first(nil)
 			c.first = nil
+		} else if !c.outSince.IsZero() {
+			c.report.log.Info("a broker is back", "broker", c.address.String(), "away", time.Since(c.outSince).Round(time.Millisecond))
 		}
 		return hsm.Handled
 	case brokerBlocked:
@@ -301,3 +353,6 @@ func (b backoff) after(failures int) time.Duration {
 	bound = min(bound, b.most)
 	return bound/2 + rand.N(bound/2+1)
 }
+
+// tryNow cuts the wait short before the next attempt to connect, if there is one.
+func (c *connection) tryNow() { c.PostFIFO(hsm.Event{Signal: retry}) }

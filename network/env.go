@@ -3,6 +3,7 @@ package network
 import (
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,6 +23,10 @@ const (
 	EnvMeshKey   = "MESH_ENCRYPTION_KEY"        // Config.MeshKey
 	EnvTraceKey  = "SNOOP_TRACE_ENCRYPTION_KEY" // Config.TraceKey
 	EnvSpyKey    = "SNOOP_SPY_ENCRYPTION_KEY"   // Config.SpyKey
+
+	EnvLAN           = "STATEMESH_LAN"            // Config.LAN, 1 or 0
+	EnvLANInterfaces = "STATEMESH_LAN_INTERFACES" // Config.Discovery.Interfaces, with commas
+	EnvLANPrefixes   = "STATEMESH_LAN_PREFIXES"   // Config.Discovery.Prefixes, with commas
 )
 
 const maxAttempts = 1_000_000
@@ -121,7 +126,50 @@ func (e environment) fill(c *Config) error {
 	look(!c.MeshKey.IsZero(), EnvMeshKey, key(&c.MeshKey))
 	look(!c.TraceKey.IsZero(), EnvTraceKey, key(&c.TraceKey))
 	look(!c.SpyKey.IsZero(), EnvSpyKey, key(&c.SpyKey))
+	look(c.LAN, EnvLAN, func(value string) error { return yesOrNo(value, &c.LAN) })
+	if c.LAN {
+		look(c.Discovery.Interfaces != nil, EnvLANInterfaces, func(value string) error {
+			c.Discovery.Interfaces = splitList(value)
+			return nil
+		})
+		look(c.Discovery.Prefixes != nil, EnvLANPrefixes, func(value string) error {
+			return prefixes(value, &c.Discovery.Prefixes)
+		})
+	}
 	return errors.Join(errs...)
+}
+
+func yesOrNo(value string, field *bool) error {
+	switch strings.ToLower(value) {
+	case "1", "true", "yes":
+		*field = true
+	case "0", "false", "no":
+	default:
+		return errors.New("it has to be 1 or 0")
+	}
+	return nil
+}
+
+// splitList parts a list at its commas.
+func splitList(value string) []string {
+	var items []string
+	for item := range strings.SplitSeq(value, ",") {
+		if item = strings.TrimSpace(item); item != "" {
+			items = append(items, item)
+		}
+	}
+	return items
+}
+
+func prefixes(value string, field *[]netip.Prefix) error {
+	for _, item := range splitList(value) {
+		p, err := netip.ParsePrefix(item)
+		if err != nil {
+			return errors.New("it has to be prefixes like 192.168.1.0/24, with commas between them")
+		}
+		*field = append(*field, p.Masked())
+	}
+	return nil
 }
 
 // exposed says whether other users of the machine may read or write the secrets of the

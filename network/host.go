@@ -6,12 +6,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/statemesh/statemesh/network/broker"
+	"github.com/statemesh/statemesh/network/discovery"
 )
 
 // host serves the broker of this host, if nobody else does. The listening port is the
@@ -23,12 +27,19 @@ type host struct {
 	config broker.Config
 	logger *slog.Logger
 
+	// admits says who may connect; nil is everybody who can.
+	admits func(netip.Addr) bool
+
 	// answers tells whether somebody serves the address. It is asked where the system lets
 	// us listen at a loopback address although somebody listens at that port of all
 	// addresses, as a RabbitMQ does: we would take its place unseen. nil elsewhere.
 	answers func(ctx context.Context, address string) bool
 
 	work sync.WaitGroup // the goroutine that serves
+
+	// occupied is set when another kind of broker was joined at the address, a RabbitMQ: it
+	// will come back, and must find its port free.
+	occupied atomic.Bool
 
 	mu     sync.Mutex     // guards what follows
 	server *broker.Server // nil while somebody else serves
@@ -47,6 +58,9 @@ func newHost(s settings) *host {
 		},
 		logger: s.Logger,
 	}
+	if s.LAN {
+		h.admits = func(a netip.Addr) bool { return a.IsLoopback() || s.Discovery.Allowed(a) || isOwn(s.Discovery, a) }
+	}
 	if runtime.GOOS != "linux" {
 		h.answers = answers
 	}
@@ -61,7 +75,7 @@ func (h *host) ensure(ctx context.Context) error {
 	switch {
 	case h.closed:
 		return ErrClosed
-	case h.listen == "" || h.server != nil:
+	case h.listen == "" || h.server != nil || h.occupied.Load():
 		return nil
 	case h.answers != nil && h.answers(ctx, h.listen):
 		return nil
@@ -73,6 +87,9 @@ func (h *host) ensure(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("%w: cannot host a broker: %w", ErrUnreachable, err)
+	}
+	if h.admits != nil {
+		listener = &admitting{listener, h.admits, h.logger}
 	}
 	server := broker.New(h.config)
 	h.server = server
@@ -91,6 +108,35 @@ func (h *host) ensure(ctx context.Context) error {
 	})
 	h.logger.Info("hosting the broker", "address", h.listen)
 	return nil
+}
+
+// admitting is a listener that hangs up on who may not connect.
+type admitting struct {
+	net.Listener
+	admits func(netip.Addr) bool
+	logger *slog.Logger
+}
+
+// Accept implements net.Listener.
+func (l *admitting) Accept() (net.Conn, error) {
+	for {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		from, ok := conn.RemoteAddr().(*net.TCPAddr)
+		if ok && l.admits(from.AddrPort().Addr().Unmap()) {
+			return conn, nil
+		}
+		l.logger.Debug("a connection from outside of the allowed networks was refused", "from", conn.RemoteAddr().String())
+		conn.Close()
+	}
+}
+
+// isOwn says whether the address is one of this host.
+func isOwn(o discovery.Options, a netip.Addr) bool {
+	own, err := o.OwnAddresses()
+	return err == nil && slices.Contains(own, a)
 }
 
 // answers says whether somebody accepts connections at the address.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"testing"
@@ -174,5 +175,43 @@ func TestHostRecovers(t *testing.T) {
 	}
 	if err := probe(t.Context(), a, nil); err != nil {
 		t.Error(err)
+	}
+}
+
+// A host that serves a LAN hangs up on whoever is not on it, before a word is said.
+func TestHostAdmits(t *testing.T) {
+	hosts, a := hostsAt(t, 1)
+	var asked []netip.Addr
+	admitted := false
+	hosts[0].admits = func(from netip.Addr) bool {
+		asked = append(asked, from)
+		return admitted
+	}
+	b := rig{TB: t, transport: &AMQP{}, address: a}
+	b.ok(hosts[0].ensure(t.Context()))
+	if _, err := b.transport.Dial(t.Context(), a); !errors.Is(err, ErrUnreachable) && !errors.Is(err, ErrLost) {
+		t.Errorf("a stranger's dial ends in %v", err)
+	}
+	hosts[0].close()
+	admitted = true
+	hosts, a = hostsAt(t, 1)
+	hosts[0].admits = func(netip.Addr) bool { return true }
+	b.address = a
+	b.ok(hosts[0].ensure(t.Context()))
+	b.dial()
+	if len(asked) == 0 || !asked[0].IsLoopback() {
+		t.Errorf("asked about %v", asked)
+	}
+}
+
+// Where another kind of broker was joined, nobody takes its place while it is away.
+func TestHostLeavesTheNextRabbitMQItsPort(t *testing.T) {
+	hosts, a := hostsAt(t, 1)
+	hosts[0].occupied.Store(true)
+	if err := hosts[0].ensure(t.Context()); err != nil || hosts[0].hosting() {
+		t.Errorf("ensure: %v, hosting: %v", err, hosts[0].hosting())
+	}
+	if _, err := (&AMQP{}).Dial(t.Context(), a); !errors.Is(err, ErrRefused) {
+		t.Errorf("dial: %v, want ErrRefused", err)
 	}
 }

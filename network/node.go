@@ -25,11 +25,22 @@ type Node struct {
 	mesh     *channel
 	traces   *channel
 	spies    *channel
+	control  *channel // between nodes
 	host     *host
-	peers    []*peer // the own host's broker first
+	peers    peerSet
 	receiver *receiver
 	report   *reporter
 	snoop    *snoop
+	lan      *lan // nil if the node does not look for others
+	watch    *peerWatch
+	trace    chartTrace
+
+	directory directory
+	numbers   numbers
+	gaps      gaps
+
+	work   sync.WaitGroup // goroutines that end after ending is closed
+	ending chan struct{}  // closed by Close
 
 	mu      sync.RWMutex // guards what follows
 	objects map[string]*ActiveObject
@@ -44,6 +55,14 @@ type NodeStats struct {
 	Delivered   uint64 // deliveries to objects of the node; one event may be several
 	Rejected    uint64 // deliveries that an object did not take: its queue was full, or it was stopped
 	Unprinted   uint64 // lines of trace and spy that were not printed
+	// Missed counts events of other nodes that were sent and have not come, as gaps in their
+	// numbers tell: lost on the way, or dropped by the sender, who counted them there. What
+	// was sent before the first event that came, or after the last one, is not seen.
+	Missed uint64
+	// Peers sums up what became of messages, of events and of trace and spy lines.
+	Peers PeerTotals
+	// Senders says what came from each other node; the newest 4096 are known.
+	Senders []SenderStats
 	// Problems counts what was dropped or went wrong, by reason.
 	Problems map[string]uint64
 }
@@ -81,6 +100,8 @@ func NewNode(ctx context.Context, c Config) (*Node, error) {
 		config:  config,
 		sender:  seal.NewSenderID(),
 		report:  newReporter(config.Logger),
+		trace:   newChartTrace(config.TraceCharts),
+		ending:  make(chan struct{}),
 		objects: make(map[string]*ActiveObject),
 	}
 	epoch := uint64(time.Now().UnixNano())
@@ -92,6 +113,7 @@ func NewNode(ctx context.Context, c Config) (*Node, error) {
 		{&n.mesh, ExchangeMesh, config.MeshKey},
 		{&n.traces, ExchangeTrace, config.TraceKey},
 		{&n.spies, ExchangeSpy, config.SpyKey},
+		{&n.control, ExchangeNode, config.MeshKey},
 	} {
 		if *c.channel, err = newChannel(c.exchange, c.key, n.sender, epoch, config.MaxMessage, config.TTL); err != nil {
 			return nil, err
@@ -111,24 +133,66 @@ func (n *Node) connect(ctx context.Context) error {
 		if err := n.host.ensure(ctx); err != nil {
 			return nil, err
 		}
-		return n.config.Transport.Dial(ctx, own)
-	}
-	n.receiver = newReceiver(n.connection("receiver", own, fast), ownDial, n.receive)
-	n.peers = append(n.peers, newPeer(n.connection("broker", own, fast), n.newOutbox(), ownDial))
-	for _, address := range n.config.peers {
-		dial := func(ctx context.Context) (Link, error) { return n.config.Transport.Dial(ctx, address) }
-		n.peers = append(n.peers, newPeer(n.connection("peer_"+address.HostPort(), address, slow), n.newOutbox(), dial))
+		return n.dialOwn(ctx)
 	}
 	colours := n.config.Color == ColorAlways || n.config.Color == ColorAuto && instrument.Colours(n.config.SnoopOutput)
-	n.snoop = newSnoop(instrument.NewPrinter(n.config.SnoopOutput, colours), n.sendTrace, n.sendSpy)
+	n.snoop = newSnoop(instrument.NewPrinter(n.config.SnoopOutput, colours), n.config.OnSnoop, n.sendTrace, n.sendSpy)
+	n.watch = newPeerWatch(n.config.OnPeer)
+	n.receiver = newReceiver(n.connection("receiver", own, fast), ownDial, n.receive)
+	n.receiver.bindings = []Binding{{ExchangeNode, helloKey}}
 
+	peers := []*peer{newPeer(n.connection("broker", own, fast), ViaOwn, n.newOutbox(), ownDial)}
+	for _, address := range n.config.peers {
+		peers = append(peers, n.newPeer(address, ViaConfig))
+	}
+	n.peers.list.Store(&peers)
+	if n.config.LAN {
+		var err error
+		if n.lan, err = newLAN(n, n.trace.config()); err != nil {
+			_ = n.shutdown(context.Background()) // nothing waits to be printed
+			return err
+		}
+	}
+	if err := n.startConnections(ctx); err != nil {
+		_ = n.shutdown(context.Background())
+		return err
+	}
+	n.work.Go(func() { n.sayHello(n.ending) })
+	if n.lan == nil {
+		return nil
+	}
+	if err := n.lan.discovery.Start(context.Background()); err != nil {
+		_ = n.shutdown(context.Background())
+		return err
+	}
+	n.work.Go(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		go func() { // ends with ctx
+			select {
+			case <-n.ending:
+				cancel()
+			case <-ctx.Done():
+			}
+		}()
+		if n.Settled(ctx) == nil {
+			n.checkReachable(ctx)
+		}
+	})
+	return nil
+}
+
+// startConnections waits for the two with the own broker.
+func (n *Node) startConnections(ctx context.Context) error {
+	own := n.peers.own()
+	own.hello = n.helloTo(own.address)
+	own.changed = func() { n.watch.changed(own) }
 	first := make(chan error, 2)
-	for _, c := range []*connection{n.receiver.connection, n.peers[0].connection} {
+	for _, c := range []*connection{n.receiver.connection, own.connection} {
 		c.attempts, c.first = n.config.ConnectionAttempts, func(err error) { first <- err }
 	}
-	for _, c := range n.all() {
+	for _, c := range n.connections() {
 		if err := c.Start(context.Background(), connectionTop); err != nil {
-			_ = n.shutdown(context.Background()) // nothing waits to be printed
 			return err
 		}
 	}
@@ -140,7 +204,6 @@ func (n *Node) connect(ctx context.Context) error {
 			err = ctx.Err()
 		}
 		if err != nil {
-			_ = n.shutdown(context.Background()) // nothing waits to be printed
 			return err
 		}
 	}
@@ -148,15 +211,33 @@ func (n *Node) connect(ctx context.Context) error {
 }
 
 func (n *Node) connection(name string, address Address, b backoff) *connection {
-	return newConnection(name, address, b, n.report, instrument.Config{})
+	return newConnection(name, address, b, n.report, n.trace.config())
+}
+
+// newPeer returns the peer of another host, not started.
+func (n *Node) newPeer(address Address, via string) *peer {
+	dial := func(ctx context.Context) (Link, error) { return n.config.Transport.Dial(ctx, address) }
+	p := newPeer(n.connection(peerName(address), address, slow), via, n.newOutbox(), dial)
+	p.hello = n.helloTo(address)
+	p.changed = func() { n.watch.changed(p) }
+	return p
+}
+
+// peerName is how a broker stands in the trace, where a name has no colons.
+func peerName(a Address) string {
+	name := "peer_" + strings.ReplaceAll(a.Host, ":", "_")
+	if a.Port != DefaultPort {
+		name += fmt.Sprintf("_%d", a.Port)
+	}
+	return name
 }
 
 func (n *Node) newOutbox() *outbox { return newOutbox(n.config.Outbox, n.config.TTL) }
 
-// all returns the node's connections.
-func (n *Node) all() []*connection {
+// connections returns all that the node has.
+func (n *Node) connections() []*connection {
 	all := []*connection{n.receiver.connection}
-	for _, p := range n.peers {
+	for _, p := range n.peers.all() {
 		all = append(all, p.connection)
 	}
 	return all
@@ -171,10 +252,8 @@ func (n *Node) Hosting() bool { return n.host.hosting() }
 // Peers tells how it stands with every broker, the own host's first.
 func (n *Node) Peers() []PeerStatus {
 	var all []PeerStatus
-	for i, p := range n.peers {
-		s := p.peerStatus()
-		s.Own = i == 0
-		all = append(all, s)
+	for _, p := range n.peers.all() {
+		all = append(all, p.peerStatus())
 	}
 	return all
 }
@@ -185,6 +264,8 @@ func (n *Node) Stats() NodeStats {
 	s := n.stats
 	n.mu.RUnlock()
 	s.Problems = n.report.counts()
+	s.Peers = n.peers.totals()
+	s.Senders, s.Missed = n.gaps.counts(n.directory.name)
 	n.snoop.mu.Lock()
 	s.Unprinted = n.snoop.dropped
 	n.snoop.mu.Unlock()
@@ -225,7 +306,7 @@ func (n *Node) transmit(o *ActiveObject, e hsm.Event) error {
 	if err != nil {
 		return err
 	}
-	sealed, err := n.mesh.sealer.Seal(nil, body, n.mesh.exchange, o.transmitKey)
+	sealed, err := n.mesh.sealer.Seal(nil, numbered(body, o.number.Add(1)), n.mesh.exchange, o.transmitKey)
 	if err != nil {
 		return err
 	}
@@ -244,7 +325,7 @@ func (n *Node) transmit(o *ActiveObject, e hsm.Event) error {
 func (n *Node) send(c *channel, key string, sealed []byte) error {
 	m := outMessage{exchange: c.exchange, key: key, body: sealed, at: time.Now()}
 	var full []string
-	for _, p := range n.peers {
+	for _, p := range n.peers.all() {
 		if !p.outbox.put(m) {
 			full = append(full, p.address.String())
 			n.report.report("outbox "+p.address.String(), "an outbox is full, messages are lost", "broker", p.address.String())
@@ -303,6 +384,8 @@ func (n *Node) receive(d Delivery) {
 		c = n.traces
 	case ExchangeSpy:
 		c = n.spies
+	case ExchangeNode:
+		c = n.control
 	default:
 		n.report.report("exchange", "a message came by an exchange that is not ours", "exchange", d.Exchange)
 		return
@@ -312,12 +395,12 @@ func (n *Node) receive(d Delivery) {
 		n.refuse(err, d.Exchange)
 		return
 	}
-	if c == n.mesh {
-		if n.deliver(m.Body, d.Key, nil) {
-			n.mu.Lock()
-			n.stats.Received++
-			n.mu.Unlock()
-		}
+	switch c {
+	case n.mesh:
+		n.heardEvent(m, d.Key)
+		return
+	case n.control:
+		n.heardNode(m, d.Key)
 		return
 	}
 	t, err := decodeTrace(m.Body, d.Exchange)
@@ -325,7 +408,22 @@ func (n *Node) receive(d Delivery) {
 		n.refuse(err, d.Exchange)
 		return
 	}
-	n.snoop.heard(t)
+	n.snoop.say(t.heard())
+}
+
+// heardEvent delivers what another node transmitted.
+func (n *Node) heardEvent(m seal.Message, key string) {
+	event, number, ok := cutNumber(m.Body)
+	if !ok {
+		n.refuse(errMalformed, ExchangeMesh)
+		return
+	}
+	n.gaps.received(m.Sender, key, number)
+	if n.deliver(event, key, nil) {
+		n.mu.Lock()
+		n.stats.Received++
+		n.mu.Unlock()
+	}
 }
 
 // refuse counts a message that is dropped, and says why, once a minute a reason.
@@ -362,6 +460,7 @@ func (n *Node) Close(ctx context.Context) error {
 		return nil
 	}
 	n.closed = true
+	close(n.ending)
 	objects := make([]*activeobject.ActiveObject, 0, len(n.objects))
 	for _, o := range n.objects {
 		objects = append(objects, o.ActiveObject)
@@ -374,8 +473,12 @@ func (n *Node) Close(ctx context.Context) error {
 		}
 	}
 	n.snoop.closeLives()
+	if n.lan != nil {
+		n.lan.discovery.Close()
+	}
+	n.peers.close()
 	var drains sync.WaitGroup
-	for _, p := range n.peers {
+	for _, p := range n.peers.all() {
 		drains.Go(func() { p.drain(ctx) })
 	}
 	drains.Wait()
@@ -385,14 +488,20 @@ func (n *Node) Close(ctx context.Context) error {
 // shutdown ends everything the node started. ctx bounds the wait for the printing.
 func (n *Node) shutdown(ctx context.Context) error {
 	n.snoop.closeLives()
+	if n.lan != nil {
+		n.lan.discovery.Close()
+	}
+	n.peers.close()
 	var ends sync.WaitGroup
-	for _, c := range n.all() {
+	for _, c := range n.connections() {
 		ends.Go(c.close)
 	}
 	ends.Wait()
-	for _, p := range n.peers {
+	for _, p := range n.peers.all() {
 		p.outbox.end()
 	}
 	n.host.close()
-	return n.snoop.close(ctx)
+	n.work.Wait()
+	n.trace.close()
+	return errors.Join(n.watch.close(ctx), n.snoop.close(ctx))
 }

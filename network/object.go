@@ -1,6 +1,7 @@
 package network
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/statemesh/statemesh/activeobject"
@@ -27,6 +28,7 @@ type ActiveObject struct {
 	node        *Node
 	transmitKey string
 	receiveKey  string
+	number      *atomic.Uint64 // of the last event under transmitKey, shared by the node's objects
 	instrument  instrument.Config
 	trace, spy  bool // snooped; set before the start
 }
@@ -56,6 +58,7 @@ func (n *Node) NewActiveObject(name string, m activeobject.Machine, c ObjectConf
 		node:         n,
 		transmitKey:  c.TransmitKey,
 		receiveKey:   c.ReceiveKey,
+		number:       n.numbers.of(c.TransmitKey),
 		instrument:   c.Config.Instrument,
 	}
 	if err := n.join(o); err != nil {

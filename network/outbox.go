@@ -13,6 +13,8 @@ type outMessage struct {
 	key      string
 	body     []byte
 	at       time.Time // when it was put here
+	sent     time.Time // when it was given to the link
+	own      bool      // is between nodes, and does not count
 }
 
 // outbox holds what one broker is to get: messages that wait for a connection,
@@ -29,6 +31,7 @@ type outbox struct {
 	waiting  hsm.Deque[outMessage]
 	inFlight hsm.Deque[outMessage] // oldest first; done ones have no body
 	done     int                   // of those in flight
+	owns     int                   // of those that wait or are not confirmed, which do not count
 	first    uint64                // number of the oldest in flight
 	pause    bool                  // the broker takes nothing at the moment
 	link     Link                  // that next serves, nil for none
@@ -42,7 +45,9 @@ type outboxStats struct {
 	Full    uint64 // not taken: the outbox was full
 	Expired uint64 // waited longer than ttl
 	Refused uint64 // the broker said no
-	Lost    uint64 // still here when the node was closed
+	Lost    uint64 // still here when the node was closed or forgot the broker
+
+	RoundTrip time.Duration // from next to confirm, smoothed
 }
 
 func newOutbox(size int, ttl time.Duration) *outbox {
@@ -57,22 +62,46 @@ func (o *outbox) put(m outMessage) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ended {
-		o.stats.Lost++
+		if !m.own {
+			o.stats.Lost++
+		}
 		return true
 	}
 	if o.held() >= o.size {
 		for o.waiting.Len() > 0 && m.at.Sub(o.waiting.Front().at) > o.ttl {
-			o.waiting.PopFront()
-			o.stats.Expired++
+			o.count(o.waiting.PopFront(), &o.stats.Expired)
 		}
 	}
 	if o.held() >= o.size {
-		o.stats.Full++
+		if !m.own {
+			o.stats.Full++
+		}
 		return false
+	}
+	if m.own {
+		o.owns++
 	}
 	o.waiting.PushBack(m)
 	o.changed.Broadcast()
 	return true
+}
+
+// barge takes a message that goes before all others, of which there are never many.
+// It does not count.
+func (o *outbox) barge(m outMessage) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.ended {
+		return
+	}
+	m.own = true
+	if o.waiting.Len() > 0 && o.waiting.Front().own {
+		*o.waiting.At(0) = m // the older one has nothing to add
+		return
+	}
+	o.owns++
+	o.waiting.PushFront(m)
+	o.changed.Broadcast()
 }
 
 // open makes the outbox serve a new link.
@@ -109,8 +138,9 @@ func (o *outbox) next(l Link) (m outMessage, ok bool) {
 			continue
 		}
 		m = o.waiting.PopFront()
-		if time.Since(m.at) > o.ttl {
-			o.stats.Expired++
+		m.sent = time.Now()
+		if m.sent.Sub(m.at) > o.ttl {
+			o.count(m, &o.stats.Expired)
 			o.changed.Broadcast()
 			continue
 		}
@@ -139,18 +169,23 @@ func (o *outbox) confirm(l Link, c Confirm) {
 	if c.Several {
 		from = 0
 	}
+	var sent time.Time // of the newest
 	for i := from; i <= at; i++ {
 		m := o.inFlight.At(i)
 		if m.body == nil {
 			continue
 		}
-		*m = outMessage{}
 		o.done++
 		if c.Refused {
-			o.stats.Refused++
+			o.count(*m, &o.stats.Refused)
 		} else {
-			o.stats.Sent++
+			o.count(*m, &o.stats.Sent)
 		}
+		sent = m.sent
+		*m = outMessage{}
+	}
+	if !sent.IsZero() {
+		o.measure(time.Since(sent))
 	}
 	for o.inFlight.Len() > 0 && o.inFlight.At(0).body == nil {
 		o.inFlight.PopFront()
@@ -158,6 +193,24 @@ func (o *outbox) confirm(l Link, c Confirm) {
 		o.done--
 	}
 	o.changed.Broadcast()
+}
+
+// count adds the message to a counter. The caller holds mu.
+func (o *outbox) count(m outMessage, counter *uint64) {
+	if m.own {
+		o.owns--
+		return
+	}
+	*counter++
+}
+
+// measure takes a round trip into the average, as TCP does (RFC 6298). The caller holds
+// mu.
+func (o *outbox) measure(d time.Duration) {
+	if o.stats.RoundTrip == 0 {
+		o.stats.RoundTrip = d
+	}
+	o.stats.RoundTrip += (d - o.stats.RoundTrip) / 8
 }
 
 // drained waits until everything is confirmed, or until one of the channels is
@@ -189,7 +242,14 @@ func (o *outbox) drained(stop, leave <-chan struct{}) bool {
 func (o *outbox) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.stats.Lost += uint64(o.here())
+	for o.waiting.Len() > 0 {
+		o.count(o.waiting.PopFront(), &o.stats.Lost)
+	}
+	for o.inFlight.Len() > 0 {
+		if m := o.inFlight.PopFront(); m.body != nil {
+			o.count(m, &o.stats.Lost)
+		}
+	}
 	o.waiting, o.inFlight, o.done, o.ended = hsm.Deque[outMessage]{}, hsm.Deque[outMessage]{}, 0, true
 }
 
@@ -203,5 +263,5 @@ func (o *outbox) here() int { return o.held() - o.done }
 func (o *outbox) counts() (queued int, stats outboxStats) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.here(), o.stats
+	return o.here() - o.owns, o.stats
 }

@@ -12,11 +12,17 @@ import (
 type peer struct {
 	*connection
 	outbox *outbox
+	via    string // how it was found
+	// hello, if set, makes what the peer is told of us; see peer.greet.
+	hello func() (outMessage, bool)
+
+	nodesMu sync.Mutex // guards nodes
+	nodes   []nodeAt   // that answered there last
 }
 
 // newPeer returns the peer of that connection; dial is how it gets its links.
-func newPeer(c *connection, o *outbox, dial func(context.Context) (Link, error)) *peer {
-	p := &peer{connection: c, outbox: o}
+func newPeer(c *connection, via string, o *outbox, dial func(context.Context) (Link, error)) *peer {
+	p := &peer{connection: c, via: via, outbox: o}
 	c.open = func(ctx context.Context) (session, error) {
 		link, err := dial(ctx)
 		if err != nil {
@@ -45,6 +51,7 @@ const getReady = 100 * time.Millisecond
 // the wait.
 func (p *peer) publish(link Link, wait time.Duration) {
 	p.outbox.open(link)
+	p.greet()
 	var readers sync.WaitGroup // ended by the death of the link
 	readers.Go(func() {
 		for c := range link.Confirmed() {
@@ -84,25 +91,51 @@ func (p *peer) publish(link Link, wait time.Duration) {
 	readers.Wait()
 }
 
+// greet tells the nodes of a broker who we are and how they reach us, before anything
+// else that waits.
+func (p *peer) greet() {
+	if p.hello == nil {
+		return
+	}
+	if m, ok := p.hello(); ok {
+		p.outbox.barge(m)
+	}
+}
+
+// Ways in which a node came to know a broker; PeerStatus.Via may also name the rung of
+// discovery that found it, such as "cache" or "arp".
+const (
+	ViaOwn    = "own"    // the own host's broker
+	ViaConfig = "config" // it is in Config.Peers
+	ViaAlien  = "alien"  // somebody there has spoken to us
+)
+
 // PeerStatus tells how it stands with one broker.
 type PeerStatus struct {
-	Address string    // without the password
-	Own     bool      // it is the own host's broker
-	State   string    // connecting, up, blocked or down
-	Since   time.Time // when it came into that state
-	Err     error     // why it is not up, nil if it is or nothing is known
-	Queued  int       // messages that wait, or are not confirmed yet
-	Sent    uint64    // messages that the broker took
-	Dropped uint64    // messages that were given up: no room, too old, refused by the broker, left at Close
+	Address   string        // without the password
+	Own       bool          // it is the own host's broker
+	Via       string        // how the node came to know it
+	State     string        // connecting, up, blocked, down or forgotten
+	Since     time.Time     // when it came into that state
+	Err       error         // why it is not up, nil if it is or nothing is known
+	Queued    int           // messages that wait, or are not confirmed yet
+	Sent      uint64        // messages that the broker took
+	Dropped   uint64        // messages that were given up: no room, too old, refused by the broker, left at Close or when it was forgotten
+	RoundTrip time.Duration // from a message to the broker's word that it took it, smoothed; 0 if not known
+	Nodes     []string      // names of the nodes there, as far as discovery has heard them
 }
 
 func (p *peer) peerStatus() PeerStatus {
 	s := p.current()
 	queued, o := p.outbox.counts()
-	return PeerStatus{
-		Address: p.address.String(), State: s.state, Since: s.since, Err: s.err,
-		Queued: queued, Sent: o.Sent, Dropped: o.Full + o.Expired + o.Refused + o.Lost,
+	status := PeerStatus{
+		Address: p.address.String(), Own: p.via == ViaOwn, Via: p.via, State: s.state, Since: s.since, Err: s.err,
+		Queued: queued, Sent: o.Sent, Dropped: o.Full + o.Expired + o.Refused + o.Lost, RoundTrip: o.RoundTrip,
 	}
+	for _, n := range p.nodesThere() {
+		status.Nodes = append(status.Nodes, n.name)
+	}
+	return status
 }
 
 // drain waits until the broker has confirmed everything, for as long as ctx allows

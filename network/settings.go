@@ -49,6 +49,7 @@ func (c Config) complete() (settings, error) {
 	errs = append(errs, env.fill(&c))
 	s := settings{Config: c}
 	errs = append(errs, s.addresses()...)
+	errs = append(errs, s.lan()...)
 	s.defaults()
 	errs = append(errs, s.check()...)
 	if err := errors.Join(errs...); err != nil {
@@ -118,7 +119,11 @@ func (s *settings) addresses() (errs []error) {
 
 func (s *settings) defaultRule(defaults Address, errs []error) (own Address, listen string, _ []error) {
 	text := s.Listen
-	if text == "" {
+	switch {
+	case text != "":
+	case s.LAN:
+		text = "0.0.0.0"
+	default:
 		text = "127.0.0.1"
 	}
 	own, err := parseAddress(text, defaults)
@@ -126,8 +131,10 @@ func (s *settings) defaultRule(defaults Address, errs []error) (own Address, lis
 	switch {
 	case err == nil && strings.Contains(text, "://"):
 		err = errors.New("want host:port")
-	case err == nil && own.Host != "localhost" && (notIP != nil || !ip.IsLoopback()):
-		err = errors.New("only loopback addresses are allowed; for a mesh of several hosts, run RabbitMQ and set Broker and Peers")
+	case err == nil && notIP != nil && own.Host != "localhost":
+		err = errors.New("the host has to be an IP address, or localhost")
+	case err == nil && own.Host != "localhost" && !ip.IsLoopback():
+		errs = append(errs, s.checkLAN("Listen", "a broker that other hosts reach")...)
 	}
 	if err != nil {
 		errs = append(errs, misconfigured("Listen", "%w", err))
@@ -135,7 +142,53 @@ func (s *settings) defaultRule(defaults Address, errs []error) (own Address, lis
 	if own.Password.IsZero() {
 		errs = append(errs, misconfigured("Password", "user %q has none; a broker lets nobody in without", own.User))
 	}
-	return own, own.HostPort(), errs
+	listen = own.HostPort()
+	if ip.IsUnspecified() {
+		own.Host = "127.0.0.1" // it listens there too
+		if ip.Is6() {
+			own.Host = "::1"
+		}
+	}
+	return own, listen, errs
+}
+
+// checkLAN says what is missing for whatever leaves this host.
+func (s *settings) checkLAN(field, what string) (errs []error) {
+	user, password := s.User, s.Password.Reveal()
+	if (user == "" || user == defaultUser) && (password == "" || password == defaultPassword) {
+		errs = append(errs, misconfigured(field, "%s needs credentials other than guest and guest: set %s and %s, in the environment or in %s; statemesh keygen writes them",
+			what, EnvUser, EnvPassword, dotenvName))
+	}
+	if s.MeshKey.IsZero() {
+		errs = append(errs, misconfigured(field, "%s needs the key that all hosts share: set %s, in the environment or in %s; statemesh keygen writes one",
+			what, EnvMeshKey, dotenvName))
+	}
+	return errs
+}
+
+// lan checks what has to do with other hosts.
+func (s *settings) lan() (errs []error) {
+	d := s.Discovery
+	if !s.LAN {
+		if d.Interfaces != nil || d.Prefixes != nil || d.Dir != "" || d.HostsFile != "" || d.CacheFile != "" || d.Every != 0 ||
+			d.Sweeps != nil || d.Networks != nil || d.Own != nil {
+			errs = append(errs, misconfigured("Discovery", "it has no effect without LAN"))
+		}
+		return errs
+	}
+	if err := d.Check(); err != nil {
+		errs = append(errs, misconfigured("Discovery", "%w", err))
+	}
+	if s.own.TLS {
+		errs = append(errs, misconfigured("LAN", "peers with TLS are not found by their addresses; list them in Peers"))
+	}
+	if _, isMemory := s.Transport.(*Memory); !isMemory {
+		errs = append(errs, s.checkLAN("LAN", "a node that looks for others")...)
+	}
+	if d.Dir == "" {
+		s.Discovery.Dir = s.Dir
+	}
+	return errs
 }
 
 func (s *settings) defaults() {
@@ -151,6 +204,7 @@ func (s *settings) defaults() {
 	setDefault(&s.Outbox, DefaultOutbox)
 	setDefault(&s.MaxMessage, DefaultMaxMessage)
 	setDefault(&s.TTL, DefaultTTL)
+	setDefault(&s.Forget, DefaultForget)
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -185,6 +239,8 @@ func (s *settings) check() (errs []error) {
 		"MaxMessage", "it has to be from %d to %d bytes", minMaxMessage, maxMaxMessage)
 	wrong(s.TTL < minTTL || s.TTL > maxTTL,
 		"TTL", "it has to be from %v to %v", minTTL, maxTTL)
+	wrong(s.Forget < time.Second,
+		"Forget", "it has to be a second at least")
 	wrong(s.Color < ColorAuto || s.Color > ColorNever,
 		"Color", "it has to be ColorAuto, ColorAlways or ColorNever")
 	return errs

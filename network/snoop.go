@@ -15,6 +15,7 @@ import (
 // own, so that a terminal that stands still holds nothing up.
 type snoop struct {
 	printer *instrument.Printer
+	tell    func(Heard)      // in place of printing; nil for none
 	traces  *instrument.Live // of the own objects
 	spies   *instrument.Live
 	step    []string // the spy lines so far of a step; belongs to the goroutine of spies
@@ -32,18 +33,18 @@ type snoop struct {
 // maxUnprinted bounds the lines that wait to be printed.
 const maxUnprinted = 8192
 
-func newSnoop(p *instrument.Printer, sendTrace func(instrument.Trace), sendSpy func(name string, lines []string)) *snoop {
-	s := &snoop{printer: p, done: make(chan struct{}), abandon: make(chan struct{})}
+func newSnoop(p *instrument.Printer, tell func(Heard), sendTrace func(instrument.Trace), sendSpy func(name string, lines []string)) *snoop {
+	s := &snoop{printer: p, tell: tell, done: make(chan struct{}), abandon: make(chan struct{})}
 	s.wake.L = &s.mu
 	s.traces = instrument.NewLive(instrument.LiveConfig{Trace: func(t instrument.Trace) error {
 		t.Signal, t.From, t.To = clean(t.Signal, maxName), clean(t.From, maxName), clean(t.To, maxName)
-		s.print(func() error { return p.SnoopTrace(t, true) })
+		s.say(Heard{Own: true, Time: t.Time, Name: t.Name, Node: t.Node, Trace: t})
 		sendTrace(t)
 		return nil
 	}})
 	s.spies = instrument.NewLive(instrument.LiveConfig{Spy: func(name, line string) error {
 		line = clean(line, maxLine)
-		s.print(func() error { return p.SnoopSpy(name, line, true) })
+		s.say(Heard{Own: true, Name: name, Spy: []string{line}})
 		// One message a step: each step ends with this line.
 		if s.step = append(s.step, line); strings.HasPrefix(line, "<- Queued:(") {
 			sendSpy(name, s.step)
@@ -67,18 +68,46 @@ func (s *snoop) print(line func() error) {
 	s.wake.Signal()
 }
 
-// heard prints what another node sent.
-func (s *snoop) heard(m traceMessage) {
+// Heard is something that was heard of the trace or the spy of an object: a transition,
+// lines of the spy, or a scribble.
+type Heard struct {
+	Own      bool             // of an object of this node
+	Time     time.Time        // zero for lines of the spy
+	Name     string           // of the object
+	Node     string           // where it is; "" if not known
+	Trace    instrument.Trace // if its Signal is not empty
+	Spy      []string         // lines, in their order
+	Scribble string
+}
+
+// say prints something, or tells it to who wants to hear it instead.
+func (s *snoop) say(h Heard) {
+	if s.tell != nil {
+		s.print(func() error { s.tell(h); return nil })
+		return
+	}
 	switch {
-	case m.Text != "":
-		s.print(func() error { return s.printer.Scribble(m.trace().Time, m.Name, m.Text, false) })
-	case len(m.Lines) > 0:
-		for _, line := range m.Lines {
-			s.print(func() error { return s.printer.SnoopSpy(m.Name, line, false) })
+	case h.Scribble != "":
+		s.print(func() error { return s.printer.Scribble(h.Time, h.Name, h.Scribble, h.Own) })
+	case len(h.Spy) > 0:
+		for _, line := range h.Spy {
+			s.print(func() error { return s.printer.SnoopSpy(h.Name, line, h.Own) })
 		}
 	default:
-		s.print(func() error { return s.printer.SnoopTrace(m.trace(), false) })
+		s.print(func() error { return s.printer.SnoopTrace(h.Trace, h.Own) })
 	}
+}
+
+// heard makes of a message what it says.
+func (m traceMessage) heard() Heard {
+	h := Heard{Name: m.Name, Node: m.Node, Scribble: m.Text, Spy: m.Lines}
+	if len(m.Lines) == 0 {
+		h.Time = time.Unix(0, m.Unix)
+	}
+	if m.Signal != "" {
+		h.Trace = m.trace()
+	}
+	return h
 }
 
 func (s *snoop) run() {
@@ -156,7 +185,7 @@ func (n *Node) sendSpy(name string, lines []string) {
 }
 
 func (n *Node) scribble(c *channel, key string, at time.Time, name, text string) {
-	n.snoop.print(func() error { return n.snoop.printer.Scribble(at, name, text, true) })
+	n.snoop.say(Heard{Own: true, Time: at, Name: name, Node: n.config.Name, Scribble: text})
 	b, err := encodeScribble(at, name, n.config.Name, text)
 	n.sendSnoop(c, key, b, err)
 }
@@ -171,3 +200,10 @@ func (n *Node) sendSnoop(c *channel, key string, body []byte, err error) {
 	}
 	n.report.report("snoop", "a line of trace or spy could not be sent", "error", err)
 }
+
+// HearTrace makes the node hear the trace channel, whether an object of its own is heard
+// there or not. It waits for the broker to take the binding, if there is one.
+func (n *Node) HearTrace() { n.bind(Binding{ExchangeTrace, traceKey}) }
+
+// HearSpy is HearTrace for the spy channel.
+func (n *Node) HearSpy() { n.bind(Binding{ExchangeSpy, spyKey}) }

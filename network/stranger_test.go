@@ -3,6 +3,7 @@ package network_test
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/big"
 	"strings"
@@ -24,6 +25,7 @@ type stranger struct {
 	link   network.Link
 	sender seal.SenderID
 	seals  map[string]*seal.Sealer // by exchange
+	number uint64                  // of the last event
 }
 
 // dial gives a link to the broker at the address.
@@ -65,6 +67,10 @@ func (s *stranger) publish(exchange, key string, body []byte) {
 // seal makes an envelope.
 func (s *stranger) seal(exchange, key string, body []byte) []byte {
 	s.b.t.Helper()
+	if exchange == network.ExchangeMesh {
+		s.number++
+		body = binary.BigEndian.AppendUint64(bytes.Clone(body), s.number)
+	}
 	sealed, err := s.seals[exchange].Seal(nil, body, exchange, key)
 	if err != nil {
 		s.b.t.Fatal(err)

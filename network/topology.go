@@ -7,9 +7,10 @@ const (
 	ExchangeMesh  = "statemesh.mesh"  // events between objects
 	ExchangeTrace = "statemesh.trace" // what the trace says of them
 	ExchangeSpy   = "statemesh.spy"   // what the spy says of them
+	ExchangeNode  = "statemesh.node"  // what nodes say to each other of themselves
 )
 
-var exchanges = []string{ExchangeMesh, ExchangeTrace, ExchangeSpy}
+var exchanges = []string{ExchangeMesh, ExchangeTrace, ExchangeSpy, ExchangeNode}
 
 // Defaults of the transports.
 const (

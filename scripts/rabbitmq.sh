@@ -4,6 +4,7 @@
 #   rabbitmq.sh install      install Debian's rabbitmq-server without starting it (needs root)
 #   rabbitmq.sh start DIR    start one empty server with all its state below DIR; prints its URL, and nothing else, on stdout
 #   rabbitmq.sh stop DIR     stop the server of DIR and its epmd; the files in DIR stay
+#   rabbitmq.sh kill DIR     the same by force, as if the machine had lost power
 #
 # Every server, its epmd and its distribution port listen on 127.0.0.1 only, on free ports, so several may run at once.
 # RABBIT_LISTEN=address:port makes the server itself listen there instead, for tests in network namespaces.
@@ -213,5 +214,6 @@ case ${1-}:$# in
 install:1) install_server ;;
 start:2) start "$2" ;;
 stop:2) stop "$2" ;;
-*) die 2 "usage: rabbitmq.sh install | start DIR | stop DIR" ;;
+kill:2) signal "$(cd "$2" && pwd -P)" KILL ;;
+*) die 2 "usage: rabbitmq.sh install | start DIR | stop DIR | kill DIR" ;;
 esac

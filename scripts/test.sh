@@ -6,7 +6,8 @@
 #
 # A RabbitMQ of one's own is used if STATEMESH_RABBITMQ_URL names it. Otherwise
 # one is started for the tests alone, on loopback; on Debian, as root, it is
-# installed first.
+# installed first. So is iproute2, for tests of several hosts, which are network
+# namespaces: they need root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -61,8 +62,18 @@ if [ -z "${STATEMESH_RABBITMQ_URL-}" ]; then
 		missing "the tests against RabbitMQ (no RabbitMQ could be installed and started)"
 	fi
 fi
+
+step "network namespaces"
+if ! command -v ip >/dev/null && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	install() { DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends -o DPkg::Lock::Timeout=120 iproute2 </dev/null; }
+	install >"$state/iproute2.log" 2>&1 || { apt-get update && install; } >>"$state/iproute2.log" 2>&1 || tail -n 3 "$state/iproute2.log" >&2
+fi
+if ! { command -v ip && command -v setpriv && ip netns add "sm-try-$$" && ip netns del "sm-try-$$"; } >/dev/null 2>&1; then
+	missing "the tests of several hosts (no network namespace can be made here: that takes Linux, root, ip and setpriv)"
+fi
+
 if [ $required = 1 ]; then
-	export STATEMESH_REQUIRE_RABBITMQ=1
+	export STATEMESH_REQUIRE_RABBITMQ=1 STATEMESH_REQUIRE_NAMESPACES=1
 fi
 
 step "go test -race"

@@ -30,7 +30,7 @@
 //     itself a hook of five. Each has a mark, (?), to be filled by hand or by
 //     [Options].Number. In a chart of three columns or more, an arrow from the
 //     last column but one to its left neighbour stands one cell too far to the
-//     right, as in the original.
+//     right, as in the original, unless the drawing is numbered.
 //  4. Lines are drawn in the order in which they were written. Stamps do not
 //     sort them, but neighbours with one time stamp are chained: a line comes
 //     first whose source is the target of no other, then each time the first

@@ -13,7 +13,8 @@ type Options struct {
 	// Number writes a number in place of every (?). Numbers go up with time
 	// over all charts, from 1; two arrows with one number happened at once, by
 	// their stamps. Columns are as much wider as the numbers need. The mark in
-	// the title of a chart, which stands for no moment, is left off.
+	// the title of a chart, which stands for no moment, is left off, and every
+	// arrow ends where it should (see rule 3).
 	Number bool
 
 	// Printed ends the text as the original does when it prints: with an empty
@@ -70,7 +71,7 @@ func (l *Log) drawChart(p *pen, c *chart, n *numbering) error {
 	}
 	p.end()
 
-	r := row{pen: p, width: width, columns: len(c.columns)}
+	r := row{pen: p, width: width, exact: n != nil, columns: len(c.columns)}
 	for _, a := range c.arrows {
 		mark := "(?)"
 		if n != nil {
@@ -94,6 +95,7 @@ type row struct {
 	*pen
 	width   int // of a column, odd
 	columns int
+	exact   bool // not where the original is wrong
 }
 
 // arrow draws two rows: the arrow, with its name in the cell next to the
@@ -103,10 +105,10 @@ func (r *row) arrow(from, to int, signal name, mark string) {
 	second, last := "-", "-"
 	if to < from {
 		lo, hi = to, from
-		if hi-lo == 1 && from == r.columns-2 {
+		if hi-lo == 1 && from == r.columns-2 && !r.exact {
 			// The original puts an arrow from the last column but one to its
-			// left neighbour one cell too far to the right. Drawings are
-			// compared byte for byte, so it stays there.
+			// left neighbour one cell too far to the right. Its drawings are
+			// compared byte for byte, so it stays there; it has no numbers.
 			lo, hi = from, from+1
 		}
 	}

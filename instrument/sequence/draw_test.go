@@ -293,7 +293,7 @@ func TestDrawingShowsLog(t *testing.T) {
 			for j := range want[p.chart] {
 				// The one arrow that stands a cell too far to the right.
 				a := &want[p.chart][j]
-				if n := len(p.states); n > 2 && a.from == p.states[n-2] && a.to == p.states[n-3] {
+				if n := len(p.states); !number && n > 2 && a.from == p.states[n-2] && a.to == p.states[n-3] {
 					a.from, a.to = p.states[n-1], p.states[n-2]
 				}
 			}
@@ -360,4 +360,32 @@ func TestDrawFromManyGoroutines(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// With numbers, an arrow from the last column but one to its left neighbour ends
+// where it should; without, it stands where the original has it.
+func TestDrawLeftOfTheLastColumn(t *testing.T) {
+	const trace = `[2020-01-01 00:00:01.0] [c] e->A() a->b
+[2020-01-01 00:00:02.0] [c] e->B() b->a
+[2020-01-01 00:00:03.0] [c] e->C() a->c
+`
+	for _, tc := range []struct {
+		options Options
+		want    string
+	}{
+		{Options{}, "|      +<-B()-|\n"},
+		{Options{Number: true}, "+<-B()-|      |\n"},
+	} {
+		log, err := Read(strings.NewReader(trace))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		if err := log.Draw(&b, tc.options); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(b.String(), tc.want) {
+			t.Errorf("options %+v: no row %q in\n%s", tc.options, tc.want, b.String())
+		}
+	}
 }

@@ -179,8 +179,11 @@ func (s *Server) properties() args {
 		flag("direct_reply_to", false)
 	return args{}.
 		shortstr("capabilities").octet('F').longstr(string(capabilities)).
-		text("product", "statemesh broker").
+		text("product", Product).
 		text("version", "1").
 		text("platform", runtime.Version()).
 		text("information", "embedded, in memory")
 }
+
+// Product is what the broker calls itself in connection.start.
+const Product = "statemesh broker"

@@ -25,11 +25,14 @@ type Options struct {
 	Nodes       int
 	For         time.Duration
 	Broker      string
+	LAN         bool
 	TransmitKey string
 	ReceiveKey  string
 	Trace       bool
 	Spy         bool
 	NoColor     bool
+	Charts      bool
+	Stats       bool
 	Fast        float64
 	Seed        uint64
 }
@@ -109,10 +112,13 @@ func (p Program) parse(args []string, stderr io.Writer) (*Options, error) {
 	f.IntVar(&o.Nodes, "nodes", 1, "number of nodes in this process, each with its own connections")
 	f.DurationVar(&o.For, "for", 0, "stop after this time (default: run until Ctrl-C)")
 	f.StringVar(&o.Broker, "broker", "", "URL of the broker, amqp:// or amqps:// (default: join what listens on 127.0.0.1:5672, or host a broker there)")
+	f.BoolVar(&o.LAN, "lan", false, "find peers on the networks of this host; needs RABBIT_USER, RABBIT_PASSWORD and MESH_ENCRYPTION_KEY (as STATEMESH_LAN=1)")
 	f.StringVar(&o.TransmitKey, "tx", "heya.man", "routing key to transmit with")
 	f.StringVar(&o.ReceiveKey, "rx", "#.man", "pattern of the routing keys to hear: * is any word, # any number of words")
 	f.BoolVar(&o.Trace, "trace", true, "let the trace be heard on the mesh, and print what is heard")
 	f.BoolVar(&o.Spy, "spy", false, "let the spy be heard on the mesh, and print what is heard")
+	f.BoolVar(&o.Charts, "trace-network", false, "print the trace of the network's own charts: connections and discovery")
+	f.BoolVar(&o.Stats, "stats", false, "at the end, write what became of all messages to standard error, a JSON object a node")
 	f.BoolVar(&o.NoColor, "no-color", false, "print without colours")
 	f.Float64Var(&o.Fast, "fast", 1, "divide all delays by this number")
 	f.Uint64Var(&o.Seed, "seed", 0, "seed of the random delays and names (default: another one each time)")
@@ -156,6 +162,7 @@ func (p Program) run(ctx context.Context, o *Options, stdout, stderr io.Writer) 
 	}
 	config.Logger = slog.New(slog.NewTextHandler(stderr, nil))
 	config.Broker = o.Broker
+	config.LAN = config.LAN || o.LAN
 	config.Transport = p.Transport
 	config.Color = network.ColorNever
 	if !o.NoColor && instrument.Colours(stdout) {
@@ -165,6 +172,10 @@ func (p Program) run(ctx context.Context, o *Options, stdout, stderr io.Writer) 
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, o.For)
 		defer cancel()
+	}
+	stdout = &oneAtATime{w: stdout}
+	if o.Charts {
+		config.TraceCharts = stdout
 	}
 	rng := rand.New(rand.NewPCG(o.Seed, 0))
 	for i := range o.Nodes {
@@ -188,6 +199,9 @@ func (p Program) run(ctx context.Context, o *Options, stdout, stderr io.Writer) 
 			closing, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 			defer cancel()
 			err = errors.Join(err, node.Close(closing))
+			if o.Stats {
+				err = errors.Join(err, writeStats(stderr, node))
+			}
 		}()
 		m := &Member{Options: o, Node: node, Name: name, rng: rand.New(rand.NewPCG(o.Seed, uint64(i)+1))}
 		if err := p.Start(ctx, m); err != nil {

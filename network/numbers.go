@@ -1,0 +1,146 @@
+package network
+
+import (
+	"encoding/binary"
+	"sync"
+	"sync/atomic"
+
+	"github.com/statemesh/statemesh/network/seal"
+)
+
+// The events of a node have numbers, 1, 2, 3 ... for each routing key. A broker gives
+// a queue all messages of a key or none, so that a gap means lost events. The number
+// stands behind the event, in 8 bytes, big-endian, so that it is known even if the event
+// means nothing to who gets it.
+
+const numberSize = 8
+
+// numbered appends the number to an encoded event.
+func numbered(event []byte, number uint64) []byte {
+	return binary.BigEndian.AppendUint64(event[:len(event):len(event)], number)
+}
+
+// cutNumber parts them again.
+func cutNumber(b []byte) (event []byte, number uint64, ok bool) {
+	end := len(b) - numberSize
+	if end < 0 {
+		return nil, 0, false
+	}
+	return b[:end], binary.BigEndian.Uint64(b[end:]), true
+}
+
+// numbers gives them out. Any goroutine may call its method.
+type numbers struct {
+	mu   sync.Mutex // guards keys
+	keys map[string]*atomic.Uint64
+}
+
+// of returns the counter of a routing key.
+func (n *numbers) of(key string) *atomic.Uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.keys == nil {
+		n.keys = make(map[string]*atomic.Uint64)
+	}
+	if n.keys[key] == nil {
+		n.keys[key] = new(atomic.Uint64)
+	}
+	return n.keys[key]
+}
+
+// SenderStats counts what came from one other node.
+type SenderStats struct {
+	Node     string // its name, or the beginning of its identity if it has not said its name
+	Received uint64 // events
+	Missed   uint64 // events that were sent after the first one received, and have not come
+	Earlier  uint64 // events that were sent before the first one received
+}
+
+// gaps finds out what has not come. Any goroutine may call its methods.
+type gaps struct {
+	mu      sync.Mutex // guards what follows
+	spans   map[spanKey]*span
+	senders map[seal.SenderID]*SenderStats
+	order   []seal.SenderID // in the order of the first event, the oldest first
+	missed  uint64
+}
+
+type spanKey struct {
+	sender seal.SenderID
+	key    string
+}
+
+// span is what has come of one routing key of a sender.
+type span struct{ first, last uint64 }
+
+// Bounds of what is remembered of others. Who is forgotten begins anew with the next event,
+// as if it were the first.
+const (
+	maxSpans   = 16384
+	maxSenders = seal.DefaultMaxSenders
+)
+
+// received takes note of an event that has not come before, and of its number, 0 for
+// none.
+func (g *gaps) received(sender seal.SenderID, key string, number uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	s := g.sender(sender)
+	s.Received++
+	if number == 0 {
+		return
+	}
+	at := spanKey{sender, key}
+	known := g.spans[at]
+	if known == nil {
+		if g.spans == nil || len(g.spans) >= maxSpans {
+			g.spans = make(map[spanKey]*span)
+		}
+		g.spans[at] = &span{number, number}
+		s.Earlier += number - 1
+		return
+	}
+	switch {
+	case number > known.last:
+		s.Missed += number - known.last - 1
+		g.missed += number - known.last - 1
+		known.last = number
+	case number < known.first:
+		s.Missed += known.first - number - 1
+		g.missed += known.first - number - 1
+		s.Earlier -= min(s.Earlier, known.first-number)
+		known.first = number
+	case s.Missed > 0: // out of order, and not missing any more
+		s.Missed--
+		g.missed--
+	}
+}
+
+func (g *gaps) sender(id seal.SenderID) *SenderStats {
+	if s := g.senders[id]; s != nil {
+		return s
+	}
+	if g.senders == nil {
+		g.senders = make(map[seal.SenderID]*SenderStats)
+	}
+	if len(g.order) >= maxSenders {
+		delete(g.senders, g.order[0])
+		g.order = g.order[1:]
+	}
+	s := &SenderStats{}
+	g.senders[id] = s
+	g.order = append(g.order, id)
+	return s
+}
+
+// counts returns what is known of each sender, and what was missed in all.
+func (g *gaps) counts(name func(seal.SenderID) string) (all []SenderStats, missed uint64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, id := range g.order {
+		s := *g.senders[id]
+		s.Node = name(id)
+		all = append(all, s)
+	}
+	return all, g.missed
+}

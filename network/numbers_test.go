@@ -1,0 +1,88 @@
+package network
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/statemesh/statemesh/network/seal"
+)
+
+// Whatever comes, in whatever order: what was received, what is missing and what was sent
+// before make up all numbers until the last one.
+func TestGapsAgainstModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		sender := seal.NewSenderID()
+		var g gaps
+		keys := []string{"a", "b"}
+		arrived := map[string]map[uint64]bool{"a": {}, "b": {}}
+		for range rapid.IntRange(0, 60).Draw(t, "events") {
+			key := rapid.SampledFrom(keys).Draw(t, "key")
+			number := rapid.Uint64Range(1, 40).Draw(t, "number")
+			if arrived[key][number] {
+				continue // the replay window keeps these away
+			}
+			arrived[key][number] = true
+			g.received(sender, key, number)
+		}
+		want := SenderStats{Node: "n"}
+		for _, key := range keys {
+			first, last := uint64(0), uint64(0)
+			for number := range arrived[key] {
+				if first == 0 || number < first {
+					first = number
+				}
+				last = max(last, number)
+			}
+			n := uint64(len(arrived[key]))
+			if n == 0 {
+				continue
+			}
+			want.Received += n
+			want.Missed += last - first + 1 - n
+			want.Earlier += first - 1
+		}
+		got, missed := g.counts(func(seal.SenderID) string { return "n" })
+		if want.Received == 0 {
+			if len(got) != 0 {
+				t.Fatalf("counts %+v of nothing", got)
+			}
+			return
+		}
+		if diff := cmp.Diff([]SenderStats{want}, got); diff != "" || missed != want.Missed {
+			t.Fatalf("missed %d (-want +got):\n%s", missed, diff)
+		}
+	})
+}
+
+func TestGapsAreBounded(t *testing.T) {
+	var g gaps
+	for i := range maxSenders + 100 {
+		id := seal.NewSenderID()
+		g.received(id, "k", uint64(i+1))
+		g.received(id, "l", uint64(i+1))
+		g.received(id, "m", rand.Uint64N(10)+1)
+		g.received(id, "n", 1)
+		g.received(id, "o", 1)
+	}
+	if len(g.senders) > maxSenders || len(g.order) > maxSenders || len(g.spans) > maxSpans {
+		t.Errorf("%d senders in order %d, %d spans", len(g.senders), len(g.order), len(g.spans))
+	}
+}
+
+func TestNumbered(t *testing.T) {
+	event := []byte("event")
+	b := numbered(event, 7)
+	got, number, ok := cutNumber(b)
+	if string(got) != "event" || number != 7 || !ok {
+		t.Errorf("got %q %d %v", got, number, ok)
+	}
+	if _, _, ok := cutNumber(b[:7]); ok {
+		t.Error("7 bytes have no number")
+	}
+	if got, number, ok := cutNumber(b[5:]); len(got) != 0 || number != 7 || !ok {
+		t.Error("a number without an event")
+	}
+}
