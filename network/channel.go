@@ -38,8 +38,9 @@ func newChannel(exchange string, key seal.Key, sender seal.SenderID, epoch uint6
 		ring:     ring,
 		sealer:   seal.NewSealer(ring, seal.SealerConfig{Sender: sender, Epoch: epoch, MaxSize: most}),
 		opener: seal.NewOpener(ring, seal.OpenerConfig{
-			MaxSize: most,
-			MaxAge:  max(seal.DefaultMaxAge, 2*ttl+clockSlack),
+			MaxSize:   most,
+			NotBefore: time.Now(),
+			MaxAge:    max(seal.DefaultMaxAge, 2*ttl+clockSlack),
 		}),
 	}, nil
 }

@@ -21,6 +21,7 @@ const (
 	DefaultMaxMessage         = seal.DefaultMaxSize
 	DefaultTTL                = 50 * time.Second
 	DefaultForget             = 10 * time.Minute
+	DefaultMaxWait            = time.Second
 )
 
 // Config says how a node behaves. Its zero value works: it joins the broker on this
@@ -114,9 +115,19 @@ type Config struct {
 	TraceKey seal.Key
 	SpyKey   seal.Key
 
-	// Outbox is how many messages may wait for each broker. When it is full, new ones are
-	// refused. More bridges longer gaps, and costs up to MaxMessage bytes each. Default: 1024.
+	// Outbox is how many messages may wait for each broker; never more than 64 MiB of them.
+	// More bridges longer gaps. When it is full, trace and spy give way to events.
+	// Default: 1024.
 	Outbox int
+
+	// WhenFull says what Transmit does when the outbox of a broker is full. Default:
+	// RejectNewest.
+	WhenFull FullOutbox
+
+	// MaxWait is how long Transmit may block with WaitForRoom, for all brokers together, and
+	// with it the handler that called it. Default: 1 s; without WaitForRoom it has no effect and
+	// is an error.
+	MaxWait time.Duration
 
 	// MaxMessage is the longest sealed message sent or taken, in bytes, 1 KiB to 16 MiB, which
 	// is what brokers take by default. All nodes should have the same. Default: 1 MiB.
@@ -207,6 +218,8 @@ func (c Config) shown() []slog.Attr {
 	add(!c.TraceKey.IsZero(), "TraceKey", c.TraceKey)
 	add(!c.SpyKey.IsZero(), "SpyKey", c.SpyKey)
 	add(c.Outbox != 0, "Outbox", c.Outbox)
+	add(c.WhenFull != RejectNewest, "WhenFull", int(c.WhenFull))
+	add(c.MaxWait != 0, "MaxWait", c.MaxWait)
 	add(c.MaxMessage != 0, "MaxMessage", c.MaxMessage)
 	add(c.TTL != 0, "TTL", c.TTL)
 	add(c.Color != ColorAuto, "Color", c.Color)

@@ -85,6 +85,9 @@ type connectionStatus struct {
 	since time.Time
 	err   error         // of the newest failure
 	left  chan struct{} // closed by enter, for the next state
+
+	connects uint64        // how often there was a link
+	blocked  time.Duration // that the broker took nothing, before this state
 }
 
 var connections = hsm.MustCompile([]hsm.Spec[*connection]{
@@ -128,7 +131,15 @@ func (c *connection) enter(state string, err error) {
 	if c.status.left != nil {
 		close(c.status.left)
 	}
-	c.status = connectionStatus{state, time.Now(), err, make(chan struct{})}
+	now := time.Now()
+	next := connectionStatus{state: state, since: now, err: err, left: make(chan struct{}), connects: c.status.connects, blocked: c.status.blocked}
+	if c.status.state == "blocked" {
+		next.blocked += now.Sub(c.status.since)
+	}
+	if state == "up" && c.status.state != "blocked" {
+		next.connects++
+	}
+	c.status = next
 	c.mu.Unlock()
 	if c.changed != nil {
 		c.changed()

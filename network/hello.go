@@ -131,8 +131,7 @@ func (n *Node) answer(key string) {
 		return
 	}
 	if m, ok := n.nodeMessage(key, nodeMessage{Node: n.config.Name}); ok {
-		m.at = time.Now()
-		n.peers.own().outbox.put(m)
+		n.peers.own().outbox.put(m, time.Time{})
 	}
 }
 
@@ -146,7 +145,7 @@ func (n *Node) nodeMessage(key string, said nodeMessage) (outMessage, bool) {
 		n.report.report("hello", "cannot say who we are", "error", err)
 		return outMessage{}, false
 	}
-	return outMessage{exchange: ExchangeNode, key: key, body: b, at: time.Now(), own: true}, true
+	return outMessage{exchange: ExchangeNode, key: key, body: b, at: time.Now(), lane: control}, true
 }
 
 // helloTo returns what makes the hello for one broker.

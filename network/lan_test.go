@@ -79,7 +79,7 @@ func peers(n *network.Node) []string {
 	all := []string{}
 	for _, p := range n.Peers()[1:] {
 		host := strings.TrimSuffix(p.Address[strings.LastIndex(p.Address, "@")+1:], ":5672/")
-		all = append(all, strings.TrimSpace(host+" "+p.Via+" "+p.State+" "+strings.Join(p.Nodes, " ")))
+		all = append(all, strings.TrimSpace(host+" "+p.State+" "+strings.Join(p.Nodes, " ")))
 	}
 	slices.Sort(all)
 	return all
@@ -118,10 +118,9 @@ func TestHostsFindEachOther(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		// Whoever was there first was found by a sweep, and heard of the others by their hellos.
-		a.expectPeers(one, "10.0.0.2 alien up host2", "10.0.0.3 alien up host3")
-		a.expectPeers(two, "10.0.0.1 air up host1", "10.0.0.3 alien up host3")
-		a.expectPeers(three, "10.0.0.1 air up host1", "10.0.0.2 air up host2")
+		a.expectPeers(one, "10.0.0.2 up host2", "10.0.0.3 up host3")
+		a.expectPeers(two, "10.0.0.1 up host1", "10.0.0.3 up host3")
+		a.expectPeers(three, "10.0.0.1 up host1", "10.0.0.2 up host2")
 		for i, e := range ears {
 			e.say(t, i)
 			a.settle()
@@ -172,7 +171,7 @@ func TestPeerIsForgottenAndFoundAgain(t *testing.T) {
 		here.say(t, 2, 3)
 		a.pass(30 * time.Second)
 		a.expectPeers(one)
-		if got := one.Stats().Peers; got.Dropped != 2 || got.Queued != 0 {
+		if got := one.Stats().Peers; got.Events.Dropped() != 2 || got.Events.Queued != 0 {
 			t.Errorf("totals %+v, want the 2 events for the forgotten peer as dropped", got)
 		}
 

@@ -144,7 +144,7 @@ func TestMeshCounts(t *testing.T) {
 			node *network.Node
 			want network.NodeStats
 		}{
-			{one, network.NodeStats{Transmitted: 5, Delivered: 5, Peers: network.PeerTotals{Sent: 5}, Problems: map[string]uint64{}}},
+			{one, network.NodeStats{Transmitted: 5, Delivered: 5, Peers: network.PeerTotals{Events: network.Traffic{Sent: 5}}, Problems: map[string]uint64{}}},
 			{two, network.NodeStats{Received: 5, Delivered: 5 + 3, Rejected: 2 + 5, Senders: []network.SenderStats{{Node: "one", Received: 5}}, Problems: map[string]uint64{"queue_full": 2}}},
 		} {
 			if diff := cmp.Diff(tc.want, tc.node.Stats()); diff != "" {

@@ -185,7 +185,7 @@ func (n *Node) connect(ctx context.Context) error {
 // startConnections waits for the two with the own broker.
 func (n *Node) startConnections(ctx context.Context) error {
 	own := n.peers.own()
-	own.hello = n.helloTo(own.address)
+	own.hello, own.renew = n.helloTo(own.address), n.renew
 	own.changed = func() { n.watch.changed(own) }
 	first := make(chan error, 2)
 	for _, c := range []*connection{n.receiver.connection, own.connection} {
@@ -218,7 +218,7 @@ func (n *Node) connection(name string, address Address, b backoff) *connection {
 func (n *Node) newPeer(address Address, via string) *peer {
 	dial := func(ctx context.Context) (Link, error) { return n.config.Transport.Dial(ctx, address) }
 	p := newPeer(n.connection(peerName(address), address, slow), via, n.newOutbox(), dial)
-	p.hello = n.helloTo(address)
+	p.hello, p.renew = n.helloTo(address), n.renew
 	p.changed = func() { n.watch.changed(p) }
 	return p
 }
@@ -232,7 +232,9 @@ func peerName(a Address) string {
 	return name
 }
 
-func (n *Node) newOutbox() *outbox { return newOutbox(n.config.Outbox, n.config.TTL) }
+func (n *Node) newOutbox() *outbox {
+	return newOutbox(n.config.Outbox, n.config.TTL, n.config.WhenFull)
+}
 
 // connections returns all that the node has.
 func (n *Node) connections() []*connection {
@@ -306,7 +308,8 @@ func (n *Node) transmit(o *ActiveObject, e hsm.Event) error {
 	if err != nil {
 		return err
 	}
-	sealed, err := n.mesh.sealer.Seal(nil, numbered(body, o.number.Add(1)), n.mesh.exchange, o.transmitKey)
+	plain := numbered(body, o.number.Add(1))
+	sealed, err := n.mesh.sealer.Seal(nil, plain, n.mesh.exchange, o.transmitKey)
 	if err != nil {
 		return err
 	}
@@ -318,15 +321,16 @@ func (n *Node) transmit(o *ActiveObject, e hsm.Event) error {
 	n.stats.Transmitted++
 	n.mu.Unlock()
 	n.deliver(body, o.transmitKey, o)
-	return n.send(n.mesh, o.transmitKey, sealed)
+	return n.send(outMessage{exchange: n.mesh.exchange, key: o.transmitKey, body: sealed, plain: plain, lane: events})
 }
 
 // send gives a sealed message to every broker.
-func (n *Node) send(c *channel, key string, sealed []byte) error {
-	m := outMessage{exchange: c.exchange, key: key, body: sealed, at: time.Now()}
+func (n *Node) send(m outMessage) error {
+	m.at = time.Now()
+	until := m.at.Add(n.config.MaxWait)
 	var full []string
 	for _, p := range n.peers.all() {
-		if !p.outbox.put(m) {
+		if !p.outbox.put(m, until) {
 			full = append(full, p.address.String())
 			n.report.report("outbox "+p.address.String(), "an outbox is full, messages are lost", "broker", p.address.String())
 		}
@@ -336,6 +340,21 @@ func (n *Node) send(c *channel, key string, sealed []byte) error {
 	}
 	return nil
 }
+
+// renew seals a message anew, so that whoever has started meanwhile takes it.
+func (n *Node) renew(m outMessage) []byte {
+	for _, c := range n.channels() {
+		if c.exchange == m.exchange {
+			if body, err := c.sealer.Reseal(nil, m.body, m.plain, m.exchange, m.key); err == nil {
+				return body
+			}
+		}
+	}
+	return m.body
+}
+
+// channels returns all networks of the node.
+func (n *Node) channels() []*channel { return []*channel{n.mesh, n.traces, n.spies, n.control} }
 
 // deliver decodes an event and posts it to the objects that hear the key. Each
 // gets a payload of its own.

@@ -7,108 +7,158 @@ import (
 	"github.com/statemesh/statemesh/hsm"
 )
 
-// outMessage is a sealed message on its way to one broker.
-type outMessage struct {
-	exchange string
-	key      string
-	body     []byte
-	at       time.Time // when it was put here
-	sent     time.Time // when it was given to the link
-	own      bool      // is between nodes, and does not count
-}
-
 // outbox holds what one broker is to get: messages that wait for a connection,
 // and those that the broker has not confirmed yet. Messages of a connection that
 // dies wait again, in their order; a receiver that had one already drops it as
-// seen before. It is bounded, so a dead peer costs memory for size messages and
-// no more.
+// seen before.
+//
+// It is bounded, in messages and in bytes, so a dead peer costs no more. Events go
+// before trace and spy, and push them out when there is no room.
 type outbox struct {
 	size int
 	ttl  time.Duration
+	full FullOutbox
 
 	mu       sync.Mutex // guards what follows
 	changed  sync.Cond
-	waiting  hsm.Deque[outMessage]
-	inFlight hsm.Deque[outMessage] // oldest first; done ones have no body
-	done     int                   // of those in flight
-	owns     int                   // of those that wait or are not confirmed, which do not count
-	first    uint64                // number of the oldest in flight
-	pause    bool                  // the broker takes nothing at the moment
-	link     Link                  // that next serves, nil for none
-	ended    bool                  // end was called
-	stats    outboxStats
+	waiting  [2]hsm.Deque[outMessage] // by lane; control is in front of events
+	inFlight hsm.Deque[outMessage]    // oldest first; done ones have no body
+	done     int                      // of those in flight
+	own      int                      // control messages that wait or are not confirmed
+	bytes    int                      // of all that are here
+	first    uint64                   // number of the oldest in flight
+	pause    bool                     // the broker takes nothing at the moment
+	link     Link                     // that next serves, nil for none
+	opened   time.Time                // when the link came
+	ended    bool                     // end was called
+	stats    [2]Traffic               // by lane, without Queued
+	trip     time.Duration            // from next to confirm, smoothed
 }
 
-// outboxStats counts what became of an outbox's messages.
-type outboxStats struct {
-	Sent    uint64 // confirmed by the broker
-	Full    uint64 // not taken: the outbox was full
-	Expired uint64 // waited longer than ttl
-	Refused uint64 // the broker said no
-	Lost    uint64 // still here when the node was closed or forgot the broker
+// outboxBytes bounds what the messages of one outbox may take.
+const outboxBytes = 64 << 20
 
-	RoundTrip time.Duration // from next to confirm, smoothed
-}
-
-func newOutbox(size int, ttl time.Duration) *outbox {
-	o := &outbox{size: size, ttl: ttl, first: 1}
+func newOutbox(size int, ttl time.Duration, full FullOutbox) *outbox {
+	o := &outbox{size: size, ttl: ttl, full: full, first: 1}
 	o.changed.L = &o.mu
 	return o
 }
 
-// put takes a message, or reports that the outbox is full. What is too old makes
-// room for it.
-func (o *outbox) put(m outMessage) bool {
+// put takes a message, or reports that the outbox is full, if the policy is to wait,
+// after waiting until then.
+func (o *outbox) put(m outMessage, until time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.ended {
-		if !m.own {
-			o.stats.Lost++
-		}
+	if !o.makeRoom(&m) && m.lane == events && o.full == WaitForRoom {
+		o.await(&m, until)
+	}
+	switch {
+	case o.ended:
+		o.count(m, func(t *Traffic) { t.Lost++ })
 		return true
-	}
-	if o.held() >= o.size {
-		for o.waiting.Len() > 0 && m.at.Sub(o.waiting.Front().at) > o.ttl {
-			o.count(o.waiting.PopFront(), &o.stats.Expired)
-		}
-	}
-	if o.held() >= o.size {
-		if !m.own {
-			o.stats.Full++
-		}
+	case !o.fits(&m):
+		o.count(m, func(t *Traffic) { t.Full++ })
 		return false
 	}
-	if m.own {
-		o.owns++
+	lane := m.lane
+	if lane == control {
+		o.own++
+		lane = events
 	}
-	o.waiting.PushBack(m)
+	o.bytes += m.size()
+	o.waiting[lane].PushBack(m)
 	o.changed.Broadcast()
 	return true
 }
 
-// barge takes a message that goes before all others, of which there are never many.
-// It does not count.
+// barge takes a control message that goes before all others, of which there are never
+// many.
 func (o *outbox) barge(m outMessage) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.ended {
 		return
 	}
-	m.own = true
-	if o.waiting.Len() > 0 && o.waiting.Front().own {
-		*o.waiting.At(0) = m // the older one has nothing to add
+	m.lane = control
+	if w := &o.waiting[events]; w.Len() > 0 && w.Front().lane == control && w.Front().key == m.key {
+		o.drop(w.PopFront(), nil) // the older one has nothing to add
+	}
+	o.own++
+	o.bytes += m.size()
+	o.waiting[events].PushFront(m)
+	o.changed.Broadcast()
+}
+
+// fits says whether there is room. The caller holds mu.
+func (o *outbox) fits(m *outMessage) bool {
+	return o.held() < o.size && (o.bytes+m.size() <= outboxBytes || o.held() == 0)
+}
+
+// makeRoom gives up what may be given up for the message, and reports whether there is
+// room then. The caller holds mu.
+func (o *outbox) makeRoom(m *outMessage) bool {
+	give := func(from lane, may func(outMessage) bool, counter func(*Traffic)) {
+		for w := &o.waiting[from]; !o.fits(m) && w.Len() > 0 && may(w.Front()); {
+			o.drop(w.PopFront(), counter)
+		}
+	}
+	tooOld := func(other outMessage) bool { return m.at.Sub(other.at) > o.ttl }
+	anyone := func(outMessage) bool { return true }
+	expired, displaced := func(t *Traffic) { t.Expired++ }, func(t *Traffic) { t.Displaced++ }
+	give(talk, tooOld, expired)
+	give(events, tooOld, expired)
+	if m.lane != talk {
+		give(talk, anyone, displaced)
+	}
+	if m.lane == events && o.full == DropOldest {
+		give(events, anyone, displaced)
+	}
+	return o.fits(m)
+}
+
+// await waits for room until then. The caller holds mu.
+func (o *outbox) await(m *outMessage, until time.Time) {
+	patience := time.Until(until)
+	if patience <= 0 {
 		return
 	}
-	o.owns++
-	o.waiting.PushFront(m)
-	o.changed.Broadcast()
+	late := false // guarded by mu
+	timer := time.AfterFunc(patience, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		late = true
+		o.changed.Broadcast()
+	})
+	defer timer.Stop()
+	for !late && !o.ended && !o.makeRoom(m) {
+		o.changed.Wait()
+	}
+}
+
+// drop forgets a message that has been taken out. The caller holds mu.
+func (o *outbox) drop(m outMessage, counter func(*Traffic)) {
+	o.bytes -= m.size()
+	if m.lane == control {
+		o.own--
+		return
+	}
+	if counter != nil {
+		counter(&o.stats[m.lane])
+	}
+}
+
+// count counts a message that was never here. The caller holds mu.
+func (o *outbox) count(m outMessage, counter func(*Traffic)) {
+	if m.lane != control {
+		counter(&o.stats[m.lane])
+	}
 }
 
 // open makes the outbox serve a new link.
 func (o *outbox) open(l Link) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.link, o.pause, o.first = l, false, 1
+	o.link, o.pause, o.first, o.opened = l, false, 1, time.Now()
 }
 
 // close ends the service of a link: what it did not confirm waits again.
@@ -117,8 +167,15 @@ func (o *outbox) close() {
 	defer o.mu.Unlock()
 	o.link, o.done = nil, 0
 	for o.inFlight.Len() > 0 {
-		if m := o.inFlight.PopBack(); m.body != nil {
-			o.waiting.PushFront(m)
+		m := o.inFlight.PopBack()
+		if m.body == nil {
+			continue
+		}
+		o.count(m, func(t *Traffic) { t.Retried++ })
+		if m.lane == talk {
+			o.waiting[talk].PushFront(m)
+		} else {
+			o.waiting[events].PushFront(m)
 		}
 	}
 	o.changed.Broadcast()
@@ -133,17 +190,22 @@ func (o *outbox) next(l Link) (m outMessage, ok bool) {
 		if o.link != l {
 			return outMessage{}, false
 		}
-		if o.waiting.Len() == 0 || o.pause {
+		w := &o.waiting[events]
+		if w.Len() == 0 {
+			w = &o.waiting[talk]
+		}
+		if w.Len() == 0 || o.pause {
 			o.changed.Wait()
 			continue
 		}
-		m = o.waiting.PopFront()
+		m = w.PopFront()
 		m.sent = time.Now()
 		if m.sent.Sub(m.at) > o.ttl {
-			o.count(m, &o.stats.Expired)
+			o.drop(m, func(t *Traffic) { t.Expired++ })
 			o.changed.Broadcast()
 			continue
 		}
+		m.stale = m.plain != nil && m.at.Before(o.opened)
 		o.inFlight.PushBack(m)
 		return m, true
 	}
@@ -169,6 +231,10 @@ func (o *outbox) confirm(l Link, c Confirm) {
 	if c.Several {
 		from = 0
 	}
+	counter := func(t *Traffic) { t.Sent++ }
+	if c.Refused {
+		counter = func(t *Traffic) { t.Refused++ }
+	}
 	var sent time.Time // of the newest
 	for i := from; i <= at; i++ {
 		m := o.inFlight.At(i)
@@ -176,11 +242,7 @@ func (o *outbox) confirm(l Link, c Confirm) {
 			continue
 		}
 		o.done++
-		if c.Refused {
-			o.count(*m, &o.stats.Refused)
-		} else {
-			o.count(*m, &o.stats.Sent)
-		}
+		o.drop(*m, counter)
 		sent = m.sent
 		*m = outMessage{}
 	}
@@ -195,22 +257,13 @@ func (o *outbox) confirm(l Link, c Confirm) {
 	o.changed.Broadcast()
 }
 
-// count adds the message to a counter. The caller holds mu.
-func (o *outbox) count(m outMessage, counter *uint64) {
-	if m.own {
-		o.owns--
-		return
-	}
-	*counter++
-}
-
 // measure takes a round trip into the average, as TCP does (RFC 6298). The caller holds
 // mu.
 func (o *outbox) measure(d time.Duration) {
-	if o.stats.RoundTrip == 0 {
-		o.stats.RoundTrip = d
+	if o.trip == 0 {
+		o.trip = d
 	}
-	o.stats.RoundTrip += (d - o.stats.RoundTrip) / 8
+	o.trip += (d - o.trip) / 8
 }
 
 // drained waits until everything is confirmed, or until one of the channels is
@@ -242,26 +295,44 @@ func (o *outbox) drained(stop, leave <-chan struct{}) bool {
 func (o *outbox) end() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for o.waiting.Len() > 0 {
-		o.count(o.waiting.PopFront(), &o.stats.Lost)
+	lost := func(t *Traffic) { t.Lost++ }
+	for i := range o.waiting {
+		for o.waiting[i].Len() > 0 {
+			o.drop(o.waiting[i].PopFront(), lost)
+		}
 	}
 	for o.inFlight.Len() > 0 {
 		if m := o.inFlight.PopFront(); m.body != nil {
-			o.count(m, &o.stats.Lost)
+			o.drop(m, lost)
 		}
 	}
-	o.waiting, o.inFlight, o.done, o.ended = hsm.Deque[outMessage]{}, hsm.Deque[outMessage]{}, 0, true
+	o.done, o.ended = 0, true
+	o.changed.Broadcast()
 }
 
 // held is how many messages take up room. The caller holds mu.
-func (o *outbox) held() int { return o.waiting.Len() + o.inFlight.Len() }
+func (o *outbox) held() int {
+	return o.waiting[events].Len() + o.waiting[talk].Len() + o.inFlight.Len()
+}
 
 // here is how many messages wait or are not confirmed. The caller holds mu.
 func (o *outbox) here() int { return o.held() - o.done }
 
-// counts returns how many messages are here, and what became of the others.
-func (o *outbox) counts() (queued int, stats outboxStats) {
+// traffic returns what became of the messages of each lane.
+func (o *outbox) traffic() (traffic [2]Traffic, roundTrip time.Duration) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.here() - o.owns, o.stats
+	traffic = o.stats
+	for i := range o.waiting {
+		traffic[i].Queued = o.waiting[i].Len()
+	}
+	for i := range o.inFlight.Len() {
+		if m := o.inFlight.At(i); m.body != nil && m.lane != control {
+			traffic[m.lane].Queued++
+		} else if m.body != nil {
+			traffic[events].Queued++ // taken off again below
+		}
+	}
+	traffic[events].Queued -= o.own
+	return traffic, o.trip
 }

@@ -17,57 +17,81 @@ type standIn struct{ Link }
 // queuedModel is a message of the model.
 type queuedModel struct {
 	name string
+	lane lane
 	at   time.Time
 	done bool // confirmed or refused, while it still has a place in flight
 }
 
-// outboxModel is the naive reference: two lists and the counts.
+// outboxModel is the naive reference: lists and the counts.
 type outboxModel struct {
-	size              int
-	ttl               time.Duration
-	waiting, inFlight []queuedModel
-	confirmed         int // numbers of the link that are no longer in flight
-	served, pause     bool
-	ended             bool
-	stats             outboxStats
+	size      int
+	ttl       time.Duration
+	full      FullOutbox
+	waiting   [2][]queuedModel
+	inFlight  []queuedModel
+	confirmed int // numbers of the link that are no longer in flight
+	served    bool
+	pause     bool
+	ended     bool
+	stats     [2]Traffic
 }
 
-func (m *outboxModel) put(name string) bool {
+func (m *outboxModel) hasRoom() bool {
+	return len(m.waiting[0])+len(m.waiting[1])+len(m.inFlight) < m.size
+}
+
+func (m *outboxModel) put(name string, l lane) bool {
 	if m.ended {
-		m.stats.Lost++
+		m.stats[l].Lost++
 		return true
 	}
-	if len(m.waiting)+len(m.inFlight) >= m.size { // then all go that are too old
-		for len(m.waiting) > 0 && time.Since(m.waiting[0].at) > m.ttl {
-			m.expire()
+	for _, from := range []lane{talk, events} {
+		for !m.hasRoom() && len(m.waiting[from]) > 0 && time.Since(m.waiting[from][0].at) > m.ttl {
+			m.waiting[from] = m.waiting[from][1:]
+			m.stats[from].Expired++
 		}
 	}
-	if len(m.waiting)+len(m.inFlight) >= m.size {
-		m.stats.Full++
+	for _, from := range []lane{talk, events} {
+		if l == talk || from == events && m.full != DropOldest {
+			break
+		}
+		for !m.hasRoom() && len(m.waiting[from]) > 0 {
+			m.waiting[from] = m.waiting[from][1:]
+			m.stats[from].Displaced++
+		}
+	}
+	if !m.hasRoom() {
+		m.stats[l].Full++
 		return false
 	}
-	m.waiting = append(m.waiting, queuedModel{name: name, at: time.Now()})
+	m.waiting[l] = append(m.waiting[l], queuedModel{name: name, lane: l, at: time.Now()})
 	return true
-}
-
-func (m *outboxModel) expire() {
-	m.waiting = m.waiting[1:]
-	m.stats.Expired++
 }
 
 // next does nothing if there is nothing to send: the outbox would wait.
 func (m *outboxModel) next() (name string, ok bool) {
-	good := slices.IndexFunc(m.waiting, func(q queuedModel) bool { return time.Since(q.at) <= m.ttl })
-	if good < 0 || !m.served || m.pause {
+	if !m.served || m.pause {
 		return "", false
 	}
-	for range good {
-		m.expire()
+	good := [2]int{}
+	for l := range m.waiting {
+		good[l] = slices.IndexFunc(m.waiting[l], func(q queuedModel) bool { return time.Since(q.at) <= m.ttl })
 	}
-	first := m.waiting[0]
-	m.waiting = m.waiting[1:]
-	m.inFlight = append(m.inFlight, first)
-	return first.name, true
+	if good[events] < 0 && good[talk] < 0 {
+		return "", false
+	}
+	for _, l := range []lane{events, talk} {
+		for len(m.waiting[l]) > 0 {
+			first := m.waiting[l][0]
+			m.waiting[l] = m.waiting[l][1:]
+			if time.Since(first.at) <= m.ttl {
+				m.inFlight = append(m.inFlight, first)
+				return first.name, true
+			}
+			m.stats[l].Expired++
+		}
+	}
+	return "", false
 }
 
 func (m *outboxModel) confirm(c Confirm) {
@@ -79,9 +103,9 @@ func (m *outboxModel) confirm(c Confirm) {
 		if it := &m.inFlight[i]; !it.done && (i == at || i < at && c.Several) {
 			it.done = true
 			if c.Refused {
-				m.stats.Refused++
+				m.stats[it.lane].Refused++
 			} else {
-				m.stats.Sent++
+				m.stats[it.lane].Sent++
 			}
 		}
 	}
@@ -92,25 +116,34 @@ func (m *outboxModel) confirm(c Confirm) {
 }
 
 func (m *outboxModel) close() {
-	left := slices.DeleteFunc(m.inFlight, func(q queuedModel) bool { return q.done })
-	m.waiting, m.inFlight, m.served = append(slices.Clone(left), m.waiting...), nil, false
-}
-
-func (m *outboxModel) queued() int {
-	n := len(m.waiting)
-	for _, q := range m.inFlight {
+	for _, q := range slices.Backward(m.inFlight) {
 		if !q.done {
-			n++
+			m.waiting[q.lane] = append([]queuedModel{q}, m.waiting[q.lane]...)
+			m.stats[q.lane].Retried++
 		}
 	}
-	return n
+	m.inFlight, m.served = nil, false
+}
+
+func (m *outboxModel) traffic() [2]Traffic {
+	stats := m.stats
+	for l := range stats {
+		stats[l].Queued = len(m.waiting[l])
+	}
+	for _, q := range m.inFlight {
+		if !q.done {
+			stats[q.lane].Queued++
+		}
+	}
+	return stats
 }
 
 func TestOutboxAgainstModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) {
 			m := &outboxModel{size: rapid.IntRange(1, 8).Draw(t, "size"), ttl: 10 * time.Second}
-			o := newOutbox(m.size, m.ttl)
+			m.full = rapid.SampledFrom([]FullOutbox{RejectNewest, DropOldest}).Draw(t, "policy")
+			o := newOutbox(m.size, m.ttl, m.full)
 			link, old := &standIn{}, &standIn{}
 			o.open(link)
 			m.served = true
@@ -118,23 +151,27 @@ func TestOutboxAgainstModel(t *testing.T) {
 			seldom := func(t *rapid.T) bool { return rapid.IntRange(0, 4).Draw(t, "whether") == 0 }
 			t.Repeat(map[string]func(*rapid.T){
 				"": func(t *rapid.T) {
-					queued, stats := o.counts()
-					stats.RoundTrip = 0 // has a test of its own
-					if diff := cmp.Diff(m.stats, stats); diff != "" {
-						t.Fatalf("stats (-want +got):\n%s", diff)
+					got, _ := o.traffic()
+					if diff := cmp.Diff(m.traffic(), got); diff != "" {
+						t.Fatalf("traffic (-want +got):\n%s", diff)
 					}
-					if queued != m.queued() {
-						t.Fatalf("%d queued, want %d", queued, m.queued())
+					total := uint64(0)
+					for _, l := range got {
+						total += uint64(l.Queued) + l.Sent + l.Dropped()
 					}
-					if total := uint64(queued) + stats.Sent + stats.Full + stats.Expired + stats.Refused + stats.Lost; total != puts {
+					if total != puts {
 						t.Fatalf("%d put, and %d counted", puts, total)
+					}
+					if bytes := o.bytes; (bytes == 0) != (got[0].Queued+got[1].Queued == 0) {
+						t.Fatalf("%d bytes, queued %d and %d", bytes, got[0].Queued, got[1].Queued)
 					}
 				},
 				"put": func(t *rapid.T) {
 					for range rapid.IntRange(1, 4).Draw(t, "messages") {
 						puts++
 						name := fmt.Sprint(puts)
-						if want, got := m.put(name), o.put(outMessage{body: []byte(name), at: time.Now()}); got != want {
+						l := rapid.SampledFrom([]lane{events, events, talk}).Draw(t, "lane")
+						if want, got := m.put(name, l), o.put(outMessage{body: []byte(name), at: time.Now(), lane: l}, time.Time{}); got != want {
 							t.Fatalf("put gives %v, want %v", got, want)
 						}
 					}
@@ -194,8 +231,10 @@ func TestOutboxAgainstModel(t *testing.T) {
 						return
 					}
 					o.end()
-					m.stats.Lost += uint64(m.queued())
-					m.waiting, m.inFlight, m.ended = nil, nil, true
+					for l, t := range m.traffic() {
+						m.stats[l].Lost += uint64(t.Queued)
+					}
+					m.waiting, m.inFlight, m.ended = [2][]queuedModel{}, nil, true
 				},
 			})
 		})
@@ -205,7 +244,7 @@ func TestOutboxAgainstModel(t *testing.T) {
 // next waits for a message, for the broker, and no longer than its link is served.
 func TestOutboxNextWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o, link := newOutbox(10, time.Minute), &standIn{}
+		o, link := newOutbox(10, time.Minute, RejectNewest), &standIn{}
 		o.open(link)
 		o.setPause(true)
 		var got []string
@@ -220,14 +259,14 @@ func TestOutboxNextWaits(t *testing.T) {
 				got = append(got, string(m.body))
 			}
 		}()
-		o.put(outMessage{body: []byte("1"), at: time.Now()})
+		o.put(outMessage{body: []byte("1"), at: time.Now()}, time.Time{})
 		synctest.Wait()
 		if len(got) != 0 {
 			t.Errorf("a paused outbox gave %q", got)
 		}
 		o.setPause(false)
 		synctest.Wait()
-		o.put(outMessage{body: []byte("2"), at: time.Now()})
+		o.put(outMessage{body: []byte("2"), at: time.Now()}, time.Time{})
 		synctest.Wait()
 		o.close()
 		<-done
@@ -275,10 +314,10 @@ func TestOutboxDrained(t *testing.T) {
 	for _, tc := range tests {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o, link := newOutbox(10, time.Minute), &standIn{}
+				o, link := newOutbox(10, time.Minute, RejectNewest), &standIn{}
 				o.open(link)
 				for range 2 {
-					o.put(outMessage{body: []byte("m"), at: time.Now()})
+					o.put(outMessage{body: []byte("m"), at: time.Now()}, time.Time{})
 				}
 				stop, leave, drained := make(chan struct{}), make(chan struct{}), make(chan bool, 1)
 				go func() { drained <- o.drained(stop, leave) }()
@@ -308,7 +347,7 @@ func TestOutboxDrained(t *testing.T) {
 // A round trip is an eighth of the newest and seven of what was known before.
 func TestOutboxRoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := newOutbox(10, time.Minute)
+		o := newOutbox(10, time.Minute, RejectNewest)
 		link := &standIn{}
 		o.open(link)
 		number := uint64(0)
@@ -324,7 +363,7 @@ func TestOutboxRoundTrip(t *testing.T) {
 			{1, 0, []Confirm{{Number: 1, Refused: true}}, 70 * time.Millisecond},
 		} {
 			for range tc.messages {
-				o.put(outMessage{body: []byte{1}, at: time.Now()})
+				o.put(outMessage{body: []byte{1}, at: time.Now()}, time.Time{})
 				if _, ok := o.next(link); !ok {
 					t.Fatal("no message")
 				}
@@ -335,8 +374,8 @@ func TestOutboxRoundTrip(t *testing.T) {
 				o.confirm(link, c)
 			}
 			number += uint64(tc.messages)
-			if _, stats := o.counts(); stats.RoundTrip != tc.want {
-				t.Errorf("after %v: round trip %v, want %v", tc.takes, stats.RoundTrip, tc.want)
+			if _, trip := o.traffic(); trip != tc.want {
+				t.Errorf("after %v: round trip %v, want %v", tc.takes, trip, tc.want)
 			}
 		}
 	})
@@ -344,11 +383,11 @@ func TestOutboxRoundTrip(t *testing.T) {
 
 // What nodes say to each other goes first and does not count.
 func TestOutboxBarge(t *testing.T) {
-	o := newOutbox(2, time.Minute)
+	o := newOutbox(2, time.Minute, RejectNewest)
 	link := &standIn{}
 	message := func(b byte) outMessage { return outMessage{body: []byte{b}, at: time.Now()} }
-	o.put(message(1))
-	o.put(message(2))
+	o.put(message(1), time.Time{})
+	o.put(message(2), time.Time{})
 	o.barge(message(8))
 	o.barge(message(9)) // in place of 8
 	o.open(link)
@@ -358,16 +397,92 @@ func TestOutboxBarge(t *testing.T) {
 		}
 	}
 	o.confirm(link, Confirm{Number: 1})
-	if queued, stats := o.counts(); queued != 2 || stats.Sent != 0 {
-		t.Errorf("queued %d, sent %d, want 2 and 0", queued, stats.Sent)
+	if all, _ := o.traffic(); all[events] != (Traffic{Queued: 2}) {
+		t.Errorf("%+v, want 2 queued", all)
 	}
 	o.confirm(link, Confirm{Number: 3, Several: true})
-	if queued, stats := o.counts(); queued != 0 || stats.Sent != 2 {
-		t.Errorf("queued %d, sent %d, want 0 and 2", queued, stats.Sent)
+	if all, _ := o.traffic(); all[events] != (Traffic{Sent: 2}) {
+		t.Errorf("%+v, want 2 sent", all)
 	}
 	o.barge(message(7))
 	o.end()
-	if queued, stats := o.counts(); queued != 0 || stats.Lost != 0 {
-		t.Errorf("queued %d, lost %d, want nothing of what does not count", queued, stats.Lost)
+	if all, _ := o.traffic(); all[events] != (Traffic{Sent: 2}) {
+		t.Errorf("%+v, want nothing of what does not count", all)
 	}
+}
+
+// Who waits for room gets it when there is some, or is refused at the deadline.
+func TestOutboxWaitsForRoom(t *testing.T) {
+	message := func() outMessage { return outMessage{body: []byte{1}, at: time.Now()} }
+	for name, tc := range map[string]struct {
+		then  func(o *outbox, link Link) // after a second
+		want  bool
+		takes time.Duration
+	}{
+		"nothing happens": {func(*outbox, Link) {}, false, 5 * time.Second},
+		"one is confirmed": {func(o *outbox, link Link) {
+			o.next(link)
+			o.confirm(link, Confirm{Number: 1})
+		}, true, time.Second},
+		"it ends": {func(o *outbox, _ Link) { o.end() }, true, time.Second}, // lost, and counted
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o, link := newOutbox(1, time.Minute, WaitForRoom), &standIn{}
+				o.open(link)
+				o.put(message(), time.Now())
+				began := time.Now()
+				go func() {
+					time.Sleep(time.Second)
+					tc.then(o, link)
+				}()
+				if got := o.put(message(), began.Add(5*time.Second)); got != tc.want {
+					t.Errorf("put gives %v, want %v", got, tc.want)
+				}
+				if took := time.Since(began); took != tc.takes {
+					t.Errorf("it took %v, want %v", took, tc.takes)
+				}
+			})
+		})
+	}
+}
+
+// Bytes are bounded as messages are.
+func TestOutboxBytes(t *testing.T) {
+	o := newOutbox(1000, time.Minute, RejectNewest)
+	large := outMessage{body: make([]byte, outboxBytes/4), at: time.Now(), lane: talk}
+	for range 10 {
+		o.put(large, time.Time{})
+	}
+	if all, _ := o.traffic(); all[talk] != (Traffic{Queued: 4, Full: 6}) {
+		t.Errorf("%+v, want 4 of a quarter each", all[talk])
+	}
+	event := large
+	event.lane = events
+	if !o.put(event, time.Time{}) {
+		t.Error("trace and spy do not give way")
+	}
+	if all, _ := o.traffic(); all[talk].Displaced != 1 || all[events].Queued != 1 || o.bytes != outboxBytes {
+		t.Errorf("%+v, %d bytes", all, o.bytes)
+	}
+}
+
+// What waited for the link is to be sealed anew, if it can be.
+func TestOutboxStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, link := newOutbox(10, time.Minute, RejectNewest), &standIn{}
+		put := func(plain string) {
+			o.put(outMessage{body: []byte{1}, plain: []byte(plain), at: time.Now()}, time.Time{})
+		}
+		put("before")
+		o.put(outMessage{body: []byte{1}, at: time.Now()}, time.Time{}) // cannot be
+		time.Sleep(1)
+		o.open(link)
+		put("after")
+		for i, want := range []bool{true, false, false} {
+			if m, _ := o.next(link); m.stale != want {
+				t.Errorf("message %d: stale is %v", i, m.stale)
+			}
+		}
+	})
 }

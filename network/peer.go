@@ -15,6 +15,8 @@ type peer struct {
 	via    string // how it was found
 	// hello, if set, makes what the peer is told of us; see peer.greet.
 	hello func() (outMessage, bool)
+	// renew, if set, seals a message anew that waited for the link.
+	renew func(outMessage) []byte
 
 	nodesMu sync.Mutex // guards nodes
 	nodes   []nodeAt   // that answered there last
@@ -83,6 +85,9 @@ func (p *peer) publish(link Link, wait time.Duration) {
 		if !ok {
 			break
 		}
+		if m.stale && p.renew != nil {
+			m.body = p.renew(m)
+		}
 		if link.Publish(m.exchange, m.key, m.body) != nil {
 			break
 		}
@@ -120,17 +125,28 @@ type PeerStatus struct {
 	Err       error         // why it is not up, nil if it is or nothing is known
 	Queued    int           // messages that wait, or are not confirmed yet
 	Sent      uint64        // messages that the broker took
-	Dropped   uint64        // messages that were given up: no room, too old, refused by the broker, left at Close or when it was forgotten
+	Dropped   uint64        // messages that were given up; Events and Snoop say why
+	Events    Traffic       // of these, events between objects
+	Snoop     Traffic       // of these, trace and spy
 	RoundTrip time.Duration // from a message to the broker's word that it took it, smoothed; 0 if not known
+	Connects  uint64        // how often there was a connection
+	Blocked   time.Duration // how long the broker took nothing, in all
 	Nodes     []string      // names of the nodes there, as far as discovery has heard them
 }
 
 func (p *peer) peerStatus() PeerStatus {
 	s := p.current()
-	queued, o := p.outbox.counts()
+	traffic, roundTrip := p.outbox.traffic()
 	status := PeerStatus{
 		Address: p.address.String(), Own: p.via == ViaOwn, Via: p.via, State: s.state, Since: s.since, Err: s.err,
-		Queued: queued, Sent: o.Sent, Dropped: o.Full + o.Expired + o.Refused + o.Lost, RoundTrip: o.RoundTrip,
+		Queued:  traffic[events].Queued + traffic[talk].Queued,
+		Sent:    traffic[events].Sent + traffic[talk].Sent,
+		Dropped: traffic[events].Dropped() + traffic[talk].Dropped(),
+		Events:  traffic[events], Snoop: traffic[talk], RoundTrip: roundTrip,
+		Connects: s.connects, Blocked: s.blocked,
+	}
+	if s.state == "blocked" {
+		status.Blocked += time.Since(s.since)
 	}
 	for _, n := range p.nodesThere() {
 		status.Nodes = append(status.Nodes, n.name)

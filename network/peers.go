@@ -21,15 +21,13 @@ type peerSet struct {
 // PeerTotals sums up what became of messages, over all brokers, those that were
 // forgotten too. A message for three brokers counts three times.
 type PeerTotals struct {
-	Queued  int    // wait, or are not confirmed yet
-	Sent    uint64 // a broker took them
-	Dropped uint64 // were given up; see PeerStatus
+	Events Traffic // between objects
+	Snoop  Traffic // trace and spy
 }
 
 func (t *PeerTotals) add(s PeerStatus) {
-	t.Queued += s.Queued
-	t.Sent += s.Sent
-	t.Dropped += s.Dropped
+	t.Events.add(s.Events)
+	t.Snoop.add(s.Snoop)
 }
 
 // all returns the peers; it must not be changed.

@@ -205,6 +205,9 @@ func (s *settings) defaults() {
 	setDefault(&s.MaxMessage, DefaultMaxMessage)
 	setDefault(&s.TTL, DefaultTTL)
 	setDefault(&s.Forget, DefaultForget)
+	if s.WhenFull == WaitForRoom {
+		setDefault(&s.MaxWait, DefaultMaxWait)
+	}
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -239,6 +242,10 @@ func (s *settings) check() (errs []error) {
 		"MaxMessage", "it has to be from %d to %d bytes", minMaxMessage, maxMaxMessage)
 	wrong(s.TTL < minTTL || s.TTL > maxTTL,
 		"TTL", "it has to be from %v to %v", minTTL, maxTTL)
+	wrong(s.WhenFull < RejectNewest || s.WhenFull > WaitForRoom,
+		"WhenFull", "it has to be RejectNewest, DropOldest or WaitForRoom")
+	wrong(s.MaxWait < 0 || s.MaxWait != 0 && s.WhenFull != WaitForRoom,
+		"MaxWait", "it has an effect only with WaitForRoom, and cannot be negative")
 	wrong(s.Forget < time.Second,
 		"Forget", "it has to be a second at least")
 	wrong(s.Color < ColorAuto || s.Color > ColorNever,

@@ -194,7 +194,7 @@ func (n *Node) sendSnoop(c *channel, key string, body []byte, err error) {
 	if err == nil {
 		var sealed []byte
 		if sealed, err = c.sealer.Seal(nil, body, c.exchange, key); err == nil {
-			_ = n.send(c, key, sealed)
+			_ = n.send(outMessage{exchange: c.exchange, key: key, body: sealed, lane: talk})
 			return
 		}
 	}

@@ -243,7 +243,7 @@ func (l *lan) send() {
 			l.PostFIFO(hsm.Event{Signal: candidateScouted, Payload: scouted{s, c}})
 		})
 		l.live[s] = true
-		if err := s.Start(l.ctx, knocking); err != nil {
+		if err := s.Start(context.Background(), knocking); err != nil {
 			delete(l.live, s)
 			r.out--
 			c.Verdict, c.Err = Dead, err

@@ -43,8 +43,10 @@
 // An Opener remembers the last [WindowSize] sequence numbers of up to MaxSenders
 // senders. What it does not remember, the time stamp alone guards:
 //
-//   - A receiver that restarts has no memory. It can be made to take once more
-//     what it took before, as long as that is not older than MaxAge.
+//   - A receiver that restarts has no memory. With NotBefore it refuses what was
+//     sealed before it started, and a replay gets through only if the sender's clock
+//     is ahead, for as long as it is; without, what is not older than MaxAge can be
+//     replayed once.
 //   - When one sender too many is heard, the one not heard for the longest time
 //     is forgotten, its epoch too. Envelopes of it that are not older than MaxAge
 //     can be replayed. That takes more than MaxSenders senders within MaxAge,

@@ -30,6 +30,12 @@ type OpenerConfig struct {
 	// DefaultMaxAhead.
 	MaxAhead time.Duration
 
+	// NotBefore refuses what was sealed before, by the sender's clock, as expired: a
+	// receiver that has just started sets it to the present, since what it heard in an earlier
+	// life, which it does not remember, could be replayed to it. Clocks that differ shift this
+	// by their difference. The zero time is no limit.
+	NotBefore time.Time
+
 	// MaxSenders is how many senders are remembered, at about 300 bytes each:
 	// DefaultMaxSenders.
 	MaxSenders int
@@ -47,6 +53,7 @@ type Opener struct {
 	max      int
 	maxAge   time.Duration
 	maxAhead time.Duration
+	from     time.Time // NotBefore
 	now      func() time.Time
 	heard    memory
 }
@@ -69,6 +76,7 @@ func NewOpener(ring *Ring, config OpenerConfig) *Opener {
 		max:      sizeLimit(config.MaxSize),
 		maxAge:   config.MaxAge,
 		maxAhead: config.MaxAhead,
+		from:     config.NotBefore,
 		now:      clock(config.Now),
 	}
 	if o.maxAge <= 0 {
@@ -168,6 +176,8 @@ func (o *Opener) checkStamp(stamp uint64) error {
 	switch {
 	case age > o.maxAge:
 		return fmt.Errorf("%w: sealed %v ago, limit %v", ErrExpired, age, o.maxAge)
+	case !o.from.IsZero() && int64(stamp) < o.from.UnixNano():
+		return fmt.Errorf("%w: sealed %v before this receiver started", ErrExpired, time.Duration(o.from.UnixNano()-int64(stamp)))
 	case age < -o.maxAhead:
 		return fmt.Errorf("%w: sealed in %v, limit %v", ErrFuture, -age, o.maxAhead)
 	}

@@ -73,6 +73,11 @@ func (s *Sealer) Epoch() uint64 { return s.epoch }
 // On an error dst comes back as it was: ErrNoKey if nothing seals in the ring,
 // ErrTooLarge if the envelope would be longer than MaxSize.
 func (s *Sealer) Seal(dst, message []byte, exchange, routingKey string) ([]byte, error) {
+	return s.seal(dst, message, exchange, routingKey, 0)
+}
+
+// seal is Seal with the sequence number, 0 for the next.
+func (s *Sealer) seal(dst, message []byte, exchange, routingKey string, sequence uint64) ([]byte, error) {
 	key := s.ring.load().sealing
 	if key == nil {
 		return dst, ErrNoKey
@@ -92,7 +97,10 @@ func (s *Sealer) Seal(dst, message []byte, exchange, routingKey string) ([]byte,
 	copy(header[atKeyID:], key.id[:])
 	copy(header[atSender:], s.sender[:])
 	binary.BigEndian.PutUint64(header[atEpoch:], s.epoch)
-	binary.BigEndian.PutUint64(header[atSequence:], s.sequence.Add(1))
+	if sequence == 0 {
+		sequence = s.sequence.Add(1)
+	}
+	binary.BigEndian.PutUint64(header[atSequence:], sequence)
 	nonce := header[atNonce:]
 	if _, err := s.nonce(nonce); err != nil {
 		return dst, fmt.Errorf("seal: nonce: %w", err)
