@@ -38,10 +38,27 @@ type Config struct {
 	Causes bool
 	// Node goes into the trace: the process on the mesh.
 	Node string
+	// Supervise says what becomes of the object after a failure; by default it
+	// stops.
+	Supervise Supervision
 	// OnFailure, if set, is called when the object stopped by itself, after
-	// Done was closed, on the goroutine that ran the object. It may start the
+	// Done was closed, on the goroutine that ran the object last. It may start the
 	// object again. A panic in it ends the program.
 	OnFailure func(*ActiveObject, *Failure)
+	// Watchdog, if above zero, is how long a step may take. One that takes longer
+	// is counted and told to OnSlow, once, while it runs, and is otherwise left
+	// alone: nothing can end a handler from outside. The steps are looked at every
+	// eighth of that time, every millisecond at most, and so much later a step may
+	// be found. While the object is idle nothing looks. A step costs some
+	// tens of nanoseconds more; without a watchdog it costs nothing.
+	Watchdog time.Duration
+	// OnSlow, if set, is told of a step that takes longer than Watchdog says. It
+	// runs on a goroutine of its own, one call at a time for an object; until it
+	// returns, the object's steps are not watched. A panic in it ends the program.
+	OnSlow func(*ActiveObject, *Slow)
+	// AfterStep, if set, is told of each step, of a start too, when it has come to
+	// its end; see Step. Without it nothing is spent.
+	AfterStep func(Step)
 }
 
 // ActiveObject is a machine that runs on its own goroutine. Create it with New;
@@ -59,6 +76,7 @@ type ActiveObject struct {
 	recorder *instrument.Recorder
 	spying   bool
 	watching bool // needs to know whether a post comes from the step that runs
+	careful  bool // notes when a step begins and ends: it watches, or is watched
 
 	_ apart
 
@@ -78,6 +96,7 @@ type ActiveObject struct {
 	late        []hsm.Record // for the spy, from others than the object's goroutine
 	timers
 	failure *Failure
+	resting bool          // between a failure and the start after it
 	done    chan struct{} // closed by the goroutine when it ends
 
 	_ apart
@@ -90,8 +109,14 @@ type ActiveObject struct {
 	taken     hsm.Deque[item]
 	deferred  hsm.Deque[item]
 	current   item
-	starting  bool
-	goroutine uint64 // its id, kept only when watching
+	putAside  bool         // the step that runs has deferred its own event
+	first     hsm.State    // where it was started, and is after a failure
+	starting  bool         // the step that runs is a start
+	started   chan<- error // what Start waits on, nil once it was told
+	failed    *Failure     // what the next start comes after, nil if that is Start
+	restarts  restarts
+	watchdog  *watchdog // nil if there is none
+	goroutine uint64    // its id, kept only when careful
 }
 
 // apart keeps what posters write and what the object's goroutine writes on
@@ -117,13 +142,16 @@ const (
 	stopped               // the goroutine has ended
 )
 
-// Stats counts what did not become a step, since the object was made.
+// Stats counts what did not become a step, or not a good one, since the object
+// was made.
 type Stats struct {
 	Waiting   int    // events that wait now
 	Rejected  uint64 // events that a full queue refused
 	Dropped   uint64 // events that a full queue gave up for others
-	Discarded uint64 // events that waited, or were deferred, when the object stopped
+	Discarded uint64 // events that waited, or were deferred, when the object stopped, and those that timers of a failed run had waiting
 	Missed    uint64 // posts of periodic timers that came too late to be made
+	Restarts  uint64 // starts by Supervision, after a failure each
+	Slow      uint64 // steps that took longer than Watchdog says
 }
 
 // New returns an object that has not been started. The machine must not be used
@@ -136,6 +164,9 @@ func New(name string, m Machine, c Config) *ActiveObject {
 	}
 	if o.fabric == nil {
 		o.fabric = DefaultFabric
+	}
+	if c.Watchdog > 0 {
+		o.watchdog = newWatchdog(o, c.Watchdog)
 	}
 	o.record(c.Instrument)
 	return o
@@ -162,6 +193,7 @@ func (o *ActiveObject) record(c instrument.Config) {
 	}
 	o.spying = c.Spy
 	o.watching = o.spying || o.config.Causes
+	o.careful = o.watching || o.watchdog != nil
 }
 
 // Name returns the name that the object was made with.

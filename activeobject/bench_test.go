@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/statemesh/statemesh/activeobject"
 	"github.com/statemesh/statemesh/hsm"
@@ -146,4 +147,69 @@ func BenchmarkTimer(b *testing.B) {
 		}
 		s.CancelEvent(id)
 	}
+}
+
+// player posts the ball back to the other player.
+type player struct {
+	*activeobject.ActiveObject
+	other *player
+	left  int
+	done  chan struct{}
+}
+
+var players = hsm.MustCompile([]hsm.Spec[*player]{1: {Name: "playing", Handle: (*player).playing}})
+
+func (p *player) playing(e hsm.Event) hsm.Status {
+	if e.Signal != press {
+		return hsm.Super
+	}
+	if p.left--; p.left <= 0 {
+		p.done <- struct{}{}
+		return hsm.Handled
+	}
+	p.other.PostFIFO(e)
+	return hsm.Handled
+}
+
+// BenchmarkPingPong is a post from object to object, each parked while the other
+// has the ball.
+func BenchmarkPingPong(b *testing.B) {
+	pingPong(b, activeobject.Config{})
+}
+
+func pingPong(b *testing.B, c activeobject.Config) {
+	all := [2]player{}
+	done := make(chan struct{}, 1)
+	for i := range all {
+		p := &all[i]
+		p.ActiveObject = activeobject.New("player", hsm.NewMachine(players, p), c)
+		p.other, p.done = &all[1-i], done
+		if err := p.Start(b.Context(), 1); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { p.Stop(b.Context()) })
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	all[0].left, all[1].left = b.N/2+1, b.N
+	if _, err := all[0].PostFIFO(hsm.Event{Signal: press}); err != nil {
+		b.Fatal(err)
+	}
+	<-done
+}
+
+// BenchmarkWatched is what a watchdog adds to BenchmarkPost/1 and BenchmarkPingPong.
+func BenchmarkWatched(b *testing.B) {
+	c := activeobject.Config{QueueSize: burst, Watchdog: time.Second, OnSlow: func(_ *activeobject.ActiveObject, s *activeobject.Slow) { b.Error(s) }}
+	b.Run("Post", func(b *testing.B) {
+		s := &sink{done: make(chan struct{}, 1)}
+		s.ActiveObject = activeobject.New("sink", hsm.NewMachine(sinks, s), c)
+		if err := s.Start(b.Context(), sinking); err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { s.Stop(b.Context()) })
+		e := hsm.Event{Signal: press}
+		producers(b, 1, func() { s.PostFIFO(e) }, s.done)
+	})
+	b.Run("PingPong", func(b *testing.B) { pingPong(b, c) })
 }

@@ -5,7 +5,9 @@
 //     events and its timers.
 //   - A [Timing] makes a post wait, and repeat.
 //   - A [Fabric] carries published events to the objects that subscribed.
-//   - A [Failure] says why an object stopped by itself.
+//   - A [Failure] says why a step failed; [Supervision] says what becomes of the
+//     object then: it stops, or is restarted, within limits.
+//   - A [Slow] tells of a step that takes too long, while it does.
 //
 // A chart's data embeds the object, so that its handlers post, publish and set
 // timers as methods of their own:

@@ -15,10 +15,12 @@ var (
 	ErrPriority = errors.New("activeobject: a priority is a number above zero; 1 is the most urgent")
 	ErrExited   = errors.New("activeobject: a handler ended its goroutine")
 	ErrPanic    = errors.New("activeobject: a handler panicked")
+	ErrGaveUp   = errors.New("activeobject: too many restarts")
 )
 
-// Failure says why an object stopped by itself: a handler panicked, ended its
-// goroutine, or made one of the mistakes that package hsm names.
+// Failure says why a step failed, and with it the object: a handler panicked,
+// ended its goroutine, or made one of the mistakes that package hsm names. It is
+// not changed once it was told.
 type Failure struct {
 	Object string
 	State  string    // the leaf that the step began in
@@ -26,25 +28,39 @@ type Failure struct {
 	Value  any       // of a panic, else nil
 	Stack  string    // of the handler, "" for a mistake
 	Err    error     // ErrPanic, ErrExited or a *hsm.HandlerError
+	GaveUp bool      // the object was to be restarted, but had been too often
 }
 
 // Error is one line: object, state, signal and what happened. The payload and
 // the stack are left to the fields.
 func (f *Failure) Error() string {
-	signal := f.Event.Signal.String()
-	if signal == "" {
-		signal = "start_at"
-	}
+	text := fmt.Sprintf("%v: %s in state %s on %s", f.Err, f.Object, f.State, signalName(f.Event))
 	if f.Value != nil {
-		return fmt.Sprintf("%v: %s in state %s on %s: %v", f.Err, f.Object, f.State, signal, f.Value)
+		text += fmt.Sprintf(": %v", f.Value)
 	}
-	return fmt.Sprintf("%v: %s in state %s on %s", f.Err, f.Object, f.State, signal)
+	if f.GaveUp {
+		text += " (given up after too many restarts)"
+	}
+	return text
 }
 
-// Unwrap gives Err, and the value of a panic if that was an error.
+// Unwrap gives Err, the value of a panic if that was an error, and ErrGaveUp if
+// that is so.
 func (f *Failure) Unwrap() []error {
+	all := []error{f.Err}
 	if err, ok := f.Value.(error); ok {
-		return []error{f.Err, err}
+		all = append(all, err)
 	}
-	return []error{f.Err}
+	if f.GaveUp {
+		all = append(all, ErrGaveUp)
+	}
+	return all
+}
+
+// signalName is the name of an event's signal as the trace has it.
+func signalName(e hsm.Event) string {
+	if e.Signal == (hsm.Signal{}) {
+		return "start_at"
+	}
+	return e.Signal.String()
 }

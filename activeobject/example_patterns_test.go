@@ -22,6 +22,7 @@ var (
 type exampleHeart struct {
 	*activeobject.ActiveObject
 	beats int
+	still chan struct{} // closed when it has stopped beating
 }
 
 var exampleHearts = hsm.MustCompile([]hsm.Spec[*exampleHeart]{
@@ -44,7 +45,10 @@ func (h *exampleHeart) beating(e hsm.Event) hsm.Status {
 }
 
 func (h *exampleHeart) stopped(e hsm.Event) hsm.Status {
-	if e.Signal == heartBeat {
+	switch e.Signal {
+	case hsm.Entry:
+		close(h.still)
+	case heartBeat:
 		fmt.Println("a beat after it stopped") // does not happen
 	}
 	return hsm.Super
@@ -53,7 +57,7 @@ func (h *exampleHeart) stopped(e hsm.Event) hsm.Status {
 // A timer that is cancelled is over, also for its events that wait already: what
 // a state armed does not bleed into the next one.
 func Example_heartbeat() {
-	h := &exampleHeart{}
+	h := &exampleHeart{still: make(chan struct{})}
 	h.ActiveObject = activeobject.New("heart", hsm.NewMachine(exampleHearts, h), activeobject.Config{})
 	every := activeobject.Every(time.Hour).AtOnce()
 	h.PostFIFO(hsm.Event{Signal: heartBeat}, every)
@@ -64,6 +68,7 @@ func Example_heartbeat() {
 		fmt.Println(err)
 		return
 	}
+	<-h.still
 	if err := h.Drain(ctx); err != nil {
 		fmt.Println(err)
 		return

@@ -27,7 +27,7 @@ func goroutineID() uint64 {
 var headers = sync.Pool{New: func() any { return new([40]byte) }}
 
 // insideHandler reports whether the caller was called by a handler of any
-// active object.
+// active object, or by a hook that the object's goroutine waits for.
 func insideHandler() bool {
 	var pcs [64]uintptr
 	for skip := 2; ; skip += len(pcs) {
@@ -35,7 +35,9 @@ func insideHandler() bool {
 		frames := runtime.CallersFrames(pcs[:n])
 		for {
 			frame, more := frames.Next()
-			if strings.HasSuffix(frame.Function, "activeobject.(*ActiveObject).step") {
+			if strings.HasSuffix(frame.Function, "activeobject.(*ActiveObject).step") ||
+				strings.HasSuffix(frame.Function, "activeobject.(*ActiveObject).decide") ||
+				strings.HasSuffix(frame.Function, "activeobject.(*ActiveObject).afterStep") {
 				return true
 			}
 			if !more {

@@ -16,13 +16,17 @@ import (
 
 // TestHammer starts, stops, drains and restarts one object from many goroutines
 // that post, publish, set timers and cancel them meanwhile, while its handlers do
-// the same and sometimes fail. Only what the methods promise may come back, and
-// every start has one end.
+// the same and sometimes fail. Only what the methods promise may come back,
+// every start has one end, and every failure is told once.
 func TestHammer(t *testing.T) {
 	for name, c := range map[string]activeobject.Config{
 		"off":           {QueueSize: 20},
 		"drop":          {QueueSize: 20, Overflow: hsm.Drop},
 		"spy and trace": {QueueSize: 20, Causes: true, Instrument: instrument.Config{Spy: true, Trace: true, Size: 64}},
+		"supervised":    {QueueSize: 20, Supervise: always},
+		"within limits": {QueueSize: 20, Watchdog: time.Microsecond, Supervise: activeobject.Supervision{
+			Policy: activeobject.Restart, MaxRestarts: 3, Within: 5 * time.Millisecond, Backoff: 50 * time.Microsecond, KeepTimers: true,
+		}},
 	} {
 		t.Run(name, func(t *testing.T) { hammer(t, c) })
 	}
@@ -34,6 +38,15 @@ func hammer(t *testing.T, c activeobject.Config) {
 	c.OnFailure = func(o *activeobject.ActiveObject, f *activeobject.Failure) {
 		told.Add(1)
 		<-o.Done()
+	}
+	c.Supervise.OnRestart = func(o *activeobject.ActiveObject, f *activeobject.Failure) {
+		told.Add(1)
+		o.PostLIFO(hsm.Event{Signal: sigA}, activeobject.Once(time.Microsecond))
+	}
+	c.OnSlow = func(o *activeobject.ActiveObject, s *activeobject.Slow) {
+		if s.Object != o.Name() || s.For < c.Watchdog {
+			t.Errorf("OnSlow got %v", s)
+		}
 	}
 	p := newProbe("probe", c)
 	p.react = func(_ hsm.State, e hsm.Event) hsm.Status {
@@ -132,7 +145,7 @@ func hammer(t *testing.T, c activeobject.Config) {
 	}
 	for deadline := time.Now().Add(time.Minute); told.Load() != failures.Load(); {
 		if time.Now().After(deadline) {
-			t.Fatalf("%d failures, OnFailure was called %d times", failures.Load(), told.Load())
+			t.Fatalf("%d failures, OnFailure and OnRestart were called %d times", failures.Load(), told.Load())
 		}
 	}
 }

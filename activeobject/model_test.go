@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/statemesh/statemesh/activeobject"
@@ -67,6 +68,9 @@ type queueModel struct {
 	overflow          hsm.Overflow
 	waiting, deferred []standing
 	rejected, dropped uint64
+
+	discarded, restarts uint64
+	keepTimers          bool
 }
 
 // put reports whether the event was taken.
@@ -121,15 +125,30 @@ func (m *queueModel) cancel(timer int) bool {
 	return len(m.waiting) < before
 }
 
+// fail is a failure and the restart that follows it: the events of timers go.
+func (m *queueModel) fail() {
+	m.restarts++
+	if m.keepTimers {
+		return
+	}
+	before := len(m.waiting)
+	m.waiting = slices.DeleteFunc(slices.Clone(m.waiting), func(e standing) bool { return e.timer != 0 })
+	m.discarded += uint64(before - len(m.waiting))
+}
+
 // TestQueueAgainstModel compares an object with the naive model, and with a
 // hsm.Runner where no timer is in play, over random sequences of posts,
-// timed posts, deferrals, recalls and cancellations, from inside and outside.
+// timed posts, deferrals, recalls and cancellations, from inside and outside,
+// with failures between them after which the object is restarted, at once or
+// later.
 func TestQueueAgainstModel(t *testing.T) { check(t, queueProperty) }
 
 func queueProperty(t *rapid.T) {
 	model := &queueModel{
 		size:     rapid.IntRange(1, 5).Draw(t, "size"),
 		overflow: rapid.SampledFrom([]hsm.Overflow{hsm.Reject, hsm.Drop}).Draw(t, "overflow"),
+
+		keepTimers: rapid.Bool().Draw(t, "keep timers"),
 	}
 	var double *twin // nil in a run with timers, which a Runner has not
 	withTimers := rapid.Bool().Draw(t, "with timers")
@@ -138,7 +157,10 @@ func queueProperty(t *rapid.T) {
 	}
 	s := &stepper{begun: make(chan hsm.Event), do: make(chan func())}
 	s.ActiveObject = activeobject.New("stepper", hsm.NewMachine(steppers, s),
-		activeobject.Config{QueueSize: model.size, Overflow: model.overflow})
+		activeobject.Config{QueueSize: model.size, Overflow: model.overflow, Supervise: activeobject.Supervision{
+			Policy: activeobject.Restart, MaxRestarts: -1, KeepTimers: model.keepTimers,
+			Backoff: rapid.SampledFrom([]time.Duration{-1, time.Minute}).Draw(t, "backoff"), MaxBackoff: time.Minute,
+		}})
 	defer func() {
 		close(s.do)
 		go func() {
@@ -152,14 +174,15 @@ func queueProperty(t *rapid.T) {
 		t.Fatal(err)
 	}
 
-	var current *standing // what the object handles, nil while it is parked
+	var current *standing // what the object handles, nil while it is parked or waits for a restart
+	resting := false      // it waits for a restart
 	var timers []activeobject.TimerID
 	number := 0
 	// begin follows the object into the handler of what should come next.
 	begin := func(t *rapid.T) {
 		synctest.Wait()
 		current = nil
-		if len(model.waiting) == 0 {
+		if len(model.waiting) == 0 || resting {
 			select {
 			case e := <-s.begun:
 				t.Fatalf("%v is handled, want nothing", e)
@@ -276,11 +299,35 @@ func queueProperty(t *rapid.T) {
 			s.do <- nil
 			begin(t)
 		},
+		"fail": func(t *rapid.T) {
+			if current == nil {
+				t.Skip()
+			}
+			s.do <- func() { panic("told to") }
+			synctest.Wait()
+			model.fail()
+			resting = strings.HasSuffix(s.String(), "(restarting)")
+			begin(t)
+		},
+		"wait": func(t *rapid.T) {
+			if !resting {
+				t.Skip()
+			}
+			time.Sleep(time.Minute)
+			resting = false
+			begin(t)
+		},
 		"": func(t *rapid.T) {
 			stats := s.Stats()
-			if stats.Waiting != len(model.waiting) || stats.Rejected != model.rejected || stats.Dropped != model.dropped {
-				t.Fatalf("stats are %+v, the model has %d waiting, %d rejected, %d dropped",
-					stats, len(model.waiting), model.rejected, model.dropped)
+			want := activeobject.Stats{
+				Waiting: len(model.waiting), Rejected: model.rejected, Dropped: model.dropped,
+				Discarded: model.discarded, Restarts: model.restarts,
+			}
+			if resting {
+				want.Restarts--
+			}
+			if diff := cmp.Diff(want, stats); diff != "" {
+				t.Fatalf("stats (-model +object):\n%s", diff)
 			}
 			double.compare(t, model)
 			if current != nil {

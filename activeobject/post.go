@@ -231,6 +231,7 @@ func (o *ActiveObject) Defer(e hsm.Event) error {
 		o.deferred.PopFront()
 	}
 	o.deferred.PushBack(it)
+	o.putAside = o.putAside || it.origin == o.current.origin
 	o.add(hsm.Record{Kind: hsm.KindDefer, Signal: e.Signal})
 	return nil
 }

@@ -30,7 +30,8 @@ func (o *ActiveObject) Start(ctx context.Context, s hsm.State) error {
 	o.phase, o.failure, o.done = running, nil, make(chan struct{})
 	o.mu.Unlock()
 	started := make(chan error, 1)
-	go o.run(s, started)
+	o.first, o.started, o.failed, o.restarts = s, started, nil, restarts{}
+	go o.run()
 	select {
 	case err := <-started:
 		return err
@@ -42,17 +43,22 @@ func (o *ActiveObject) Start(ctx context.Context, s hsm.State) error {
 // Stop ends the object after the step that runs: its timers post no more, what
 // waits or is deferred is discarded and counted, its subscriptions end, and
 // posts give ErrStopped from then on. It blocks until the goroutine has ended,
-// or returns ctx.Err() when ctx ends first; the object ends all the same as soon
-// as its handler returns. Called from a handler, of this or of another object,
-// it does not wait. On an object that does not run it does nothing: timers of one
-// that was never started go on until they are cancelled.
+// or returns ctx.Err() when ctx ends first, even if the handler never returns. As
+// soon as it does return, the object ends all the same: without another step,
+// without a restart, and with what that step came to: a failure is told, a good
+// end is none. Until then its events are kept, and Start gives ErrRunning. Called
+// from a handler, of this or of another object, Stop does not wait. A wait for a
+// restart ends at once, and its failure is then what ended the object. On an
+// object that does not run Stop does nothing: timers of one that was never started
+// go on until they are cancelled.
 func (o *ActiveObject) Stop(ctx context.Context) error { return o.stop(ctx, stopping) }
 
 // Drain is Stop, but for the events that wait, those included that timers have
 // posted: they are handled first, and what is deferred is discarded. What
 // their handlers post is refused with ErrStopped, so that this ends; when ctx
 // ends first, Drain becomes Stop. From a handler it does not wait, and ctx has
-// no effect then.
+// no effect then. A failure meanwhile is supervised as ever: after a restart, and
+// the wait before it, the rest is handled.
 func (o *ActiveObject) Drain(ctx context.Context) error {
 	err := o.stop(ctx, draining)
 	if err != nil {
@@ -91,16 +97,17 @@ func (o *ActiveObject) ask(how phase) <-chan struct{} {
 	return o.done
 }
 
-// Done returns a channel that is closed when the object has stopped, nil before
-// the first start. Each start makes a new one.
+// Done returns a channel that is closed when the object has stopped for good, nil
+// before the first start. Each Start makes a new one; a restart by Supervision
+// does not.
 func (o *ActiveObject) Done() <-chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.done
 }
 
-// Err returns the *Failure that stopped the object, nil if it runs, was stopped
-// from outside or never started.
+// Err returns the *Failure that stopped the object, nil if it runs, waits for a
+// restart, was stopped from outside or never started.
 func (o *ActiveObject) Err() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -110,58 +117,105 @@ func (o *ActiveObject) Err() error {
 	return o.failure
 }
 
-// run is the object's goroutine. It is ended by Stop, Drain or a failure.
-func (o *ActiveObject) run(s hsm.State, started chan<- error) {
+// run is the object's goroutine from a start to the next failure, or to the end
+// by Stop or Drain. After a failure another goroutine goes on, since a handler may
+// have ended this one.
+func (o *ActiveObject) run() {
 	returned := false
 	var failure *Failure
 	defer func() {
 		if !returned {
 			failure = o.caught(recover())
 		}
-		starting := o.starting // after end, another start may be on its way
-		o.end(failure)
-		if failure == nil {
+		if failure != nil && o.config.AfterStep != nil {
+			o.afterStep(failure)
+		}
+		if failure != nil && o.config.Supervise.Policy != Stop {
+			go o.supervise(failure)
 			return
 		}
-		if starting {
-			started <- failure
-		}
-		if o.config.OnFailure != nil {
-			o.config.OnFailure(o, failure)
-		}
+		o.finish(failure)
 	}()
-	if o.watching {
+	if o.careful {
 		o.goroutine = goroutineID()
 	}
 	o.machine.Reset()
-	o.starting = true
-	o.mu.Lock()
-	o.ids++
-	o.current = item{origin: hsm.Origin{ID: o.ids}}
-	o.mu.Unlock()
+	o.prepare()
 	for ok := true; ok; ok = o.next() {
-		if err := o.step(s); err != nil {
+		if err := o.step(); err != nil {
 			failure = o.judge(err)
 			break
 		}
+		if o.config.AfterStep != nil {
+			o.afterStep(nil)
+		}
 		if o.starting {
-			o.starting = false
-			started <- nil
+			o.starting, o.failed = false, nil
+			if o.started != nil {
+				o.started <- nil
+				o.started = nil
+			}
 		}
 	}
 	returned = true
 }
 
+// prepare makes a start the current step.
+func (o *ActiveObject) prepare() {
+	o.starting = true
+	var cause uint64
+	if o.failed != nil {
+		if o.watching {
+			cause = o.current.origin.ID
+		}
+		o.add(hsm.Record{Kind: hsm.KindScribble, Signal: hsm.Intern(signalName(o.failed.Event) + ":" + o.failed.State + ":FAILURE")})
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.ids++
+	o.current = item{origin: hsm.Origin{ID: o.ids, Cause: cause}}
+	if o.failed != nil {
+		o.stats.Restarts++
+	}
+}
+
 // step runs the current item to completion.
-func (o *ActiveObject) step(s hsm.State) error {
-	if o.watching {
-		o.inStep.Store(o.goroutine)
-		defer o.inStep.Store(0)
+func (o *ActiveObject) step() error {
+	if o.careful {
+		o.beginStep()
+		defer o.endStep()
 	}
 	if o.starting {
-		return o.machine.StartFrom(s, o.current.origin)
+		return o.enter()
 	}
 	return o.machine.DispatchFrom(o.current.event, o.current.origin)
+}
+
+// enter is the step of a start.
+func (o *ActiveObject) enter() error {
+	if o.failed != nil && o.config.Supervise.OnRestart != nil {
+		o.config.Supervise.OnRestart(o, o.failed)
+	}
+	return o.machine.StartFrom(o.first, o.current.origin)
+}
+
+// beginStep tells those who want to know that a step runs on this goroutine.
+func (o *ActiveObject) beginStep() {
+	if o.watching {
+		o.inStep.Store(o.goroutine)
+	}
+	if o.watchdog != nil {
+		o.watchdog.begin(o.machine.State())
+	}
+}
+
+func (o *ActiveObject) endStep() {
+	if o.watchdog != nil {
+		o.watchdog.end()
+	}
+	if o.watching {
+		o.inStep.Store(0)
+	}
 }
 
 // judge makes a failure of what a step returned.
@@ -251,13 +305,28 @@ func (o *ActiveObject) source() *hsm.Deque[item] {
 	return &o.taken
 }
 
+// finish ends the object and tells who wants to know why.
+func (o *ActiveObject) finish(failure *Failure) {
+	started := o.started // after end, another start may be on its way
+	o.end(failure)
+	if failure == nil {
+		return
+	}
+	if started != nil {
+		started <- failure
+	}
+	if o.config.OnFailure != nil {
+		o.config.OnFailure(o, failure)
+	}
+}
+
 // end leaves the object stopped.
 func (o *ActiveObject) end(failure *Failure) {
 	o.ask(stopping) // from here on it takes no events and no subscriptions
 	o.fabric.forget(o)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.phase, o.failure = stopped, failure
+	o.phase, o.failure, o.resting = stopped, failure, false
 	waiting := o.waiting() + o.deferred.Len()
 	o.stats.Discarded += uint64(waiting)
 	for _, d := range []*hsm.Deque[item]{&o.queue, &o.front, &o.taken, &o.deferred} {
@@ -275,5 +344,9 @@ func (o *ActiveObject) end(failure *Failure) {
 func (o *ActiveObject) String() string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return fmt.Sprintf("%s (%s)", o.name, [...]string{"fresh", "running", "draining", "stopping", "stopped"}[o.phase])
+	life := [...]string{"fresh", "running", "draining", "stopping", "stopped"}[o.phase]
+	if o.resting && o.phase == running {
+		life = "restarting"
+	}
+	return fmt.Sprintf("%s (%s)", o.name, life)
 }

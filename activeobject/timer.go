@@ -153,6 +153,19 @@ func (o *ActiveObject) cancel(slot uint32) {
 	}
 }
 
+// cancelAll ends all timers, and returns how many of their events waited. The
+// caller holds mu.
+func (o *ActiveObject) cancelAll() int {
+	n := 0
+	for slot := range o.slots {
+		if t := &o.slots[slot]; t.inUse() {
+			n += int(t.waiting)
+			o.cancel(uint32(slot))
+		}
+	}
+	return n
+}
+
 // bury removes the dead from a queue.
 func (o *ActiveObject) bury(d *hsm.Deque[item]) {
 	for range d.Len() {
