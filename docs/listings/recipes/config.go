@@ -20,11 +20,21 @@ func logged(log *slog.Logger) activeobject.Config {
 	}
 }
 
-// restarted starts an object that failed again, after a while.
-func restarted(state hsm.State, after time.Duration) activeobject.Config {
+// restarted starts an object that failed again, at most three times in ten minutes, and
+// tells of steps that take longer than a second.
+func restarted(log *slog.Logger) activeobject.Config {
 	return activeobject.Config{
-		OnFailure: func(o *activeobject.ActiveObject, _ *activeobject.Failure) {
-			time.AfterFunc(after, func() { _ = o.Start(context.Background(), state) })
+		Supervise: activeobject.Supervision{
+			Policy:      activeobject.Restart,
+			MaxRestarts: 3,
+			Within:      10 * time.Minute,
+			OnRestart: func(o *activeobject.ActiveObject, f *activeobject.Failure) {
+				log.Warn("starting again", "object", f.Object, "error", f.Err)
+			},
+		},
+		Watchdog: time.Second,
+		OnSlow: func(_ *activeobject.ActiveObject, s *activeobject.Slow) {
+			log.Warn("a step takes long", "object", s.Object, "handler", s.Handler, "stack", s.Stack)
 		},
 	}
 }

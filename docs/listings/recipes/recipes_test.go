@@ -150,15 +150,24 @@ func TestLogged(t *testing.T) {
 
 func TestRestarted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b := newBreaking(t, restarted(idle, time.Second))
-		<-b.Done()
+		var out bytes.Buffer
+		b := newBreaking(t, restarted(plainLog(&out)))
 		time.Sleep(time.Second)
 		synctest.Wait()
-		if err := b.Err(); err != nil || b.State() != idle {
-			t.Errorf("after a second: %v, %v", b, err)
+		want := `level=WARN msg="starting again" object=breaking error="activeobject: a handler panicked"` + "\n"
+		if diff := cmp.Diff(want, out.String()); diff != "" {
+			t.Errorf("the log (-want +got):\n%s", diff)
 		}
-		if err := b.Stop(t.Context()); err != nil {
-			t.Error(err)
+		for range 3 {
+			if _, err := b.PostFIFO(hsm.Event{Signal: ring}); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(20 * time.Second)
+			synctest.Wait()
+		}
+		<-b.Done()
+		if !errors.Is(b.Err(), activeobject.ErrGaveUp) {
+			t.Errorf("after four failures: %v", b.Err())
 		}
 	})
 }
