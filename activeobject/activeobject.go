@@ -10,7 +10,8 @@ import (
 	"github.com/statemesh/statemesh/instrument"
 )
 
-// Machine is what an object runs: a *hsm.Machine of any chart.
+// Machine is what an object runs: a *hsm.Machine of any chart. New takes it over,
+// and its methods are called on the object's goroutine.
 type Machine interface {
 	StartFrom(hsm.State, hsm.Origin) error
 	DispatchFrom(hsm.Event, hsm.Origin) error

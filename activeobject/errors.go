@@ -9,13 +9,21 @@ import (
 
 // Errors of an object's methods.
 var (
-	ErrRunning  = errors.New("activeobject: the object is running")
-	ErrStopped  = errors.New("activeobject: the object is stopped")
-	ErrTiming   = errors.New("activeobject: a timing needs a period and a number of times above zero, and a post takes one timing")
+	// ErrRunning: Start, SetInstrument and the like on an object that runs, or whose
+	// handler has not returned after Stop.
+	ErrRunning = errors.New("activeobject: the object is running")
+	// ErrStopped: a post, publication or subscription of an object that drains or was
+	// stopped.
+	ErrStopped = errors.New("activeobject: the object is stopped")
+	// ErrTiming: a post with a timing that means nothing, or with two.
+	ErrTiming = errors.New("activeobject: a timing needs a period and a number of times above zero, and a post takes one timing")
+	// ErrPriority: Publish with a priority that is none.
 	ErrPriority = errors.New("activeobject: a priority is a number above zero; 1 is the most urgent")
-	ErrExited   = errors.New("activeobject: a handler ended its goroutine")
-	ErrPanic    = errors.New("activeobject: a handler panicked")
-	ErrGaveUp   = errors.New("activeobject: too many restarts")
+	// ErrExited and ErrPanic are the Err of a Failure; ErrGaveUp is in one besides when
+	// Supervision has restarted the object too often.
+	ErrExited = errors.New("activeobject: a handler ended its goroutine")
+	ErrPanic  = errors.New("activeobject: a handler panicked")
+	ErrGaveUp = errors.New("activeobject: too many restarts")
 )
 
 // Failure says why a step failed, and with it the object: a handler panicked,

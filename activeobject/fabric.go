@@ -104,7 +104,9 @@ func (f *Fabric) publish(it item) {
 }
 
 // Subscribe makes the object get what is published under the signal, until
-// Unsubscribe or until it stops. Subscribing again replaces the kind.
+// Unsubscribe or until it stops. Subscribing again replaces the kind. It may be
+// called before Start; an object that drains or was stopped gives ErrStopped, and a
+// signal that nobody may post what hsm.CheckPost says.
 func (o *ActiveObject) Subscribe(signal hsm.Signal, kind Kind) error {
 	if err := hsm.CheckPost(hsm.Event{Signal: signal}); err != nil {
 		return err
@@ -129,7 +131,7 @@ func (o *ActiveObject) Unsubscribe(signal hsm.Signal) {
 // Publish gives the event to all objects that subscribed to its signal, the
 // publisher too if it did; priority is DefaultPriority, or another number above
 // zero, else the error is ErrPriority. A subscriber whose queue is full and
-// rejects counts the event as rejected.
+// rejects counts the event as rejected; that nobody subscribed is no error.
 func (o *ActiveObject) Publish(e hsm.Event, priority int) error {
 	if err := hsm.CheckPost(e); err != nil {
 		return err

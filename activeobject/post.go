@@ -16,7 +16,8 @@ type Timing struct {
 	set    bool
 }
 
-// Once posts one time, after d.
+// Once posts one time, after d. A post with a timing of which a period or a number
+// is not above zero fails with ErrTiming, as it does with the zero Timing.
 func Once(d time.Duration) Timing { return Timing{period: d, times: 1, set: d > 0} }
 
 // Times posts n times, one every period, first after one period.
@@ -35,7 +36,8 @@ func (t Timing) AtOnce() Timing {
 
 // PostFIFO puts the event behind all that wait, at once or as the timing says.
 // With a timing it returns the id to cancel the posts by. A full queue that
-// rejects gives hsm.ErrQueueFull; when a timer finds the queue full, the post is
+// rejects gives hsm.ErrQueueFull, and a signal that nobody may post what
+// hsm.CheckPost says; when a timer finds the queue full, the post is
 // counted and written to the spy. An object that was stopped gives ErrStopped;
 // before the first start events wait, and timers run.
 //

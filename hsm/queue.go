@@ -37,7 +37,9 @@ func NewQueue(size int, overflow Overflow) *Queue {
 	return &Queue{size: size, overflow: overflow, record: func(Record) {}}
 }
 
-// PostFIFO puts the event behind all that wait.
+// PostFIFO puts the event behind all that wait. The error is ErrNoSignal, or a
+// *SignalError that wraps ErrInnerSignal or, if the queue is full and rejects,
+// ErrQueueFull; PostLIFO and Defer have the same.
 func (q *Queue) PostFIFO(e Event) error {
 	return q.put(&q.waiting, e, KindPostFIFO)
 }

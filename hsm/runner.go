@@ -8,7 +8,8 @@ type Runner[C any] struct {
 }
 
 // NewRunner joins the machine with the queue that its handlers post to, and
-// with a log as c says.
+// with a log as c says; without Spy and Trace in c there is no log, and Live is
+// never called.
 func NewRunner[C any](m *Machine[C], q *Queue, c LogConfig) *Runner[C] {
 	r := &Runner[C]{m, q}
 	q.record = func(r Record) {
@@ -31,7 +32,9 @@ func (r *Runner[C]) SetLog(l *Log) {
 	r.Machine.SetLog(l)
 }
 
-// Next runs one step with the event in front, and reports whether one waited.
+// Next runs one step with the event in front, and reports whether one waited. The
+// errors are those of Dispatch; the event of a failed step is gone, and what waits
+// behind it stays.
 func (r *Runner[C]) Next() (bool, error) {
 	if r.phase != ready {
 		return false, r.Dispatch(Event{})
@@ -43,7 +46,7 @@ func (r *Runner[C]) Next() (bool, error) {
 }
 
 // Run runs steps until no event waits, those included that handlers post
-// meanwhile. It stops early at the first error.
+// meanwhile. It stops early at the first error, and may be called again.
 func (r *Runner[C]) Run() error {
 	for {
 		more, err := r.Next()

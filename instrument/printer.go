@@ -46,7 +46,8 @@ func Colours(w io.Writer) bool {
 	return ok && isatty.IsTerminal(f.Fd()) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
 }
 
-// Trace writes the line of a local object.
+// Trace writes the line of a local object. The error of all these methods is the
+// writer's, and they block as long as it does.
 func (p *Printer) Trace(t Trace) error { return p.line("", t, true) }
 
 // Spy writes a spy line of a local object.

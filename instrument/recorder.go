@@ -31,8 +31,8 @@ type Recorder struct {
 }
 
 // NewRecorder returns a recorder for the machine of an object; depths, if not
-// nil, is asked on the machine's goroutine how many events wait. Give its Log
-// to the machine.
+// nil, is asked on the machine's goroutine how many events wait. Config.NoSearch goes
+// before that of source. Give its Log to the machine.
 func NewRecorder(source Source, c Config, depths func() (queued, deferred int)) *Recorder {
 	if c.Size <= 0 {
 		c.Size = DefaultSize
