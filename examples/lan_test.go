@@ -34,6 +34,8 @@ type village struct {
 	programs string // a directory that everybody may read
 	rabbitMQ bool   // each host has one
 	key      seal.Key
+
+	authority string // directory of the one that signs for all; "" without TLS
 }
 
 // resident is one host with its program.
@@ -148,8 +150,16 @@ func (v *village) settle(name string, changes map[string]string, addresses ...st
 		network.EnvUser: "mesh", network.EnvPassword: "in-the-village", network.EnvMeshKey: v.key.Encode(),
 		network.EnvLAN: "1", network.EnvHeartbeat: "1",
 	}
+	if v.authority != "" {
+		env[network.EnvTLSCA], env[network.EnvTLSCert], env[network.EnvTLSKey] = network.FileCA, network.FileCert, network.FileKey
+	}
 	for name, value := range changes {
 		env[name] = value
+	}
+	if env[network.EnvTLSCA] != "" {
+		if _, err := (network.TLSKeygen{Hosts: []string{prefixes[0].Addr().String()}, Out: dir}).Write(v.authority); err != nil {
+			v.Fatal(err)
+		}
 	}
 	var b strings.Builder
 	for name, value := range env {
@@ -189,6 +199,9 @@ func (r *resident) startRabbitMQ(user, password string) {
 		listen = "0.0.0.0"
 	}
 	start.Env = append(os.Environ(), "RABBIT_LISTEN="+listen+":5672", network.EnvUser+"="+user, network.EnvPassword+"="+password)
+	if _, err := os.Stat(filepath.Join(r.dir, network.FileCert)); err == nil {
+		start.Env = append(start.Env, "RABBIT_TLS="+r.dir)
+	}
 	if out, err := start.CombinedOutput(); err != nil {
 		r.v.Fatalf("RabbitMQ on %s: %v\n%s", r.name, err, out)
 	}
@@ -367,6 +380,7 @@ func TestLAN(t *testing.T) {
 				{"mesh", testMesh},
 				{"strangers", testStrangers},
 				{"networks", testNetworks},
+				{"tls", testTLS},
 			} {
 				t.Run(scenario.name, func(t *testing.T) { scenario.run(newVillage(t, programs, rabbitMQ)) })
 			}
@@ -522,5 +536,79 @@ func testNetworks(v *village) {
 	}
 	if ways != 1 {
 		v.Errorf("h5 has %d peers for the broker of h2, want one", ways)
+	}
+}
+
+// testTLS: three hosts with certificates of one authority, one without, one with a certificate of
+// another authority. The last two have the same password and key, hear nobody, and are told why.
+func testTLS(v *village) {
+	authority := func() string {
+		dir := v.TempDir()
+		if _, err := (network.TLSKeygen{}).Write(dir); err != nil {
+			v.Fatal(err)
+		}
+		return dir
+	}
+	v.authority = authority()
+	h1, h2, h3 := v.settle("h1", nil, "10.77.0.1/24"), v.settle("h2", nil, "10.77.0.2/24"), v.settle("h3", nil, "10.77.0.3/24")
+	plain := v.settle("h4", map[string]string{network.EnvTLSCA: "", network.EnvTLSCert: "", network.EnvTLSKey: ""}, "10.77.0.4/24")
+	ours := v.authority
+	v.authority = authority()
+	other := v.settle("h5", nil, "10.77.0.5/24")
+	v.authority = ours
+
+	all := []*resident{h1, h2, h3}
+	for _, r := range all {
+		r.start()
+	}
+	full := v.meshed(all...).Sub(h1.began)
+	v.Logf("from the start of the first program to all hear all: %v", full.Round(time.Millisecond))
+	if !v.rabbitMQ && full > 2*time.Second {
+		v.Errorf("full mesh after %v, want under 2 s", full)
+	}
+	plain.start()
+	other.start()
+	plain.says(`no peer.*10.77.0.[123].*nothing but TLS`, 0)
+	other.says(`no peer.*10.77.0.[123].*wrong credentials.*unknown authority`, 0)
+
+	rabbitMQ := v.rabbitMQ
+	v.rabbitMQ = false // who only looks needs none
+	h9 := v.settle("h9", nil, "10.77.0.9/24")
+	v.rabbitMQ = rabbitMQ
+	discover := h9.user(context.Background(), filepath.Join(v.programs, "statemesh"), "discover")
+	discover.Dir = h9.dir
+	out, err := discover.CombinedOutput()
+	v.Logf("statemesh discover:\n%s", out)
+	if err != nil {
+		v.Errorf("statemesh discover: %v", err)
+	}
+	for address, says := range map[string]string{
+		"10.77.0.1": "ours", "10.77.0.2": "ours", "10.77.0.3": "ours",
+		"10.77.0.4": "not AMQP.*does not speak TLS", "10.77.0.5": "wrong credentials.*unknown authority",
+	} {
+		if !regexp.MustCompile(regexp.QuoteMeta(address) + `:5672\s.*\b` + says).Match(out) {
+			v.Errorf("it does not say that %s is %s", address, says)
+		}
+	}
+
+	if !v.rabbitMQ {
+		mark := h1.errs.len()
+		h2.kill() // its broker dies with it
+		h1.says("lost a broker.*10.77.0.2", mark)
+		h2.start()
+	}
+	v.meshed(all...)
+	for _, r := range all {
+		for _, stranger := range []*resident{plain, other} {
+			if strings.Contains(r.out.String(), stranger.name) || strings.Contains(stranger.out.String(), r.name) {
+				v.Errorf("%s and %s hear each other:\n%s", r.name, stranger.name, r.out)
+			}
+		}
+	}
+	v.balanced(all...)
+	for _, stranger := range []*resident{plain, other} {
+		if n := len(stranger.stop().Stats.Senders); n != 0 {
+			v.Errorf("%s heard events of %d others", stranger.name, n)
+		}
 	}
 }

@@ -50,6 +50,18 @@ type AMQP struct {
 	// Prefetch is how many messages the broker sends ahead of the reader, at most 65535. Fewer
 	// save memory, more save time on long ways. Default: 256.
 	Prefetch int
+
+	// identity is what is used for amqps addresses if TLS is nil, and may be nil too.
+	identity *identity
+}
+
+// client returns what the broker is met with, if its address is an amqps one; nil trusts what
+// the system trusts.
+func (t *AMQP) client(a Address) *tls.Config {
+	if t.TLS == nil && t.identity != nil {
+		return t.identity.client(a.Host)
+	}
+	return t.TLS
 }
 
 // Dial implements Transport. It logs in twice: once to learn at once and for certain
@@ -61,10 +73,11 @@ func (t *AMQP) Dial(ctx context.Context, a Address) (Link, error) {
 	if err := a.check(); err != nil {
 		return nil, misconfigured("broker address", "%w", err)
 	}
-	if err := probe(ctx, a, t.TLS); err != nil {
+	config := t.client(a)
+	if err := probe(ctx, a, config); err != nil {
 		return nil, err
 	}
-	conn, err := dial(ctx, a, t.TLS, orDefault(t.WriteTimeout, DefaultWriteTimeout))
+	conn, err := dial(ctx, a, config, orDefault(t.WriteTimeout, DefaultWriteTimeout))
 	if err != nil {
 		return nil, err
 	}
@@ -118,7 +131,7 @@ func (t *AMQP) open(conn net.Conn, a Address) (*amqpLink, error) {
 	}
 	l.serve(channel)
 	for _, exchange := range exchanges {
-		if err := channel.ExchangeDeclare(exchange, "topic", false, false, false, false, nil); err != nil {
+		if err := channel.ExchangeDeclare(exchange, "topic", exchange == ExchangeKept, false, false, false, nil); err != nil {
 			l.Close()
 			return nil, brokerError(err, ErrTopology)
 		}

@@ -112,7 +112,11 @@ func (l *amqpLink) Publish(exchange, key string, body []byte) error {
 	if !l.alive() {
 		return l.ended()
 	}
-	err := l.publishing.Publish(exchange, key, false, false, amqp.Publishing{Body: body})
+	message := amqp.Publishing{Body: body}
+	if exchange == ExchangeKept {
+		message.DeliveryMode = amqp.Persistent
+	}
+	err := l.publishing.Publish(exchange, key, false, false, message)
 	if err == nil {
 		return nil
 	}

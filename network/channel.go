@@ -25,13 +25,19 @@ type channel struct {
 const clockSlack = 20 * time.Second
 
 // newChannel makes a channel whose messages are sealed with a key derived from
-// the one given, so that none opens on another channel even if they share it. A
+// the one of the exchange, so that none opens on another channel even if they share it. A
 // message may wait ttl in its sender's outbox and again in the queue at the broker,
 // and opens all the same.
-func newChannel(exchange string, key seal.Key, sender seal.SenderID, epoch uint64, most int, ttl time.Duration) (*channel, error) {
-	ring, err := seal.NewRing(key.Derive(exchange))
-	if err != nil {
+func newChannel(exchange string, keys keyLists, sender seal.SenderID, epoch uint64, most int, ttl time.Duration) (*channel, error) {
+	ring := new(seal.Ring)
+	if err := change(ring, keys.of(exchange)); err != nil {
 		return nil, err
+	}
+	// What nodes say to each other needs no memory of an earlier life: an answer is under a
+	// random key, and a hello that is replayed sends a scout where he is let in or not.
+	notBefore := time.Now()
+	if exchange == ExchangeNode {
+		notBefore = time.Time{}
 	}
 	return &channel{
 		exchange: exchange,
@@ -39,7 +45,7 @@ func newChannel(exchange string, key seal.Key, sender seal.SenderID, epoch uint6
 		sealer:   seal.NewSealer(ring, seal.SealerConfig{Sender: sender, Epoch: epoch, MaxSize: most}),
 		opener: seal.NewOpener(ring, seal.OpenerConfig{
 			MaxSize:   most,
-			NotBefore: time.Now(),
+			NotBefore: notBefore,
 			MaxAge:    max(seal.DefaultMaxAge, 2*ttl+clockSlack),
 		}),
 	}, nil

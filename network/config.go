@@ -43,7 +43,8 @@ type Config struct {
 	// It may be 64 KiB long. The only thing ever written there is a new key; see MeshKey.
 	Dir string
 
-	// Broker is this node's own broker, in a form that ParseAddress reads. The node
+	// Broker is this node's own broker, in a form that ParseAddress reads, which on another
+	// host begins with amqps:// or amqp://: in clear, whoever is on the way reads the password. The node
 	// connects to it and never hosts one. "" means the default rule: join what listens at
 	// Listen, and if nothing does, host a broker there. A broker hosted by a node is in
 	// memory, and what it holds is lost when the process ends; another node takes over then.
@@ -66,7 +67,7 @@ type Config struct {
 	User     string
 	Password Secret
 
-	// Peers are the brokers of other hosts, in forms that ParseAddress reads. What this node
+	// Peers are the brokers of other hosts, in the same forms as Broker. What this node
 	// sends goes to them too. They are never forgotten. Default: none.
 	Peers []string
 
@@ -115,6 +116,13 @@ type Config struct {
 	TraceKey seal.Key
 	SpyKey   seal.Key
 
+	// OpenMeshKeys, OpenTraceKeys and OpenSpyKeys are further keys that open and do not seal,
+	// for changing a key while everything runs; see Node.ChangeKeys. The variables of the keys
+	// with _NEXT and _PREVIOUS at the end.
+	OpenMeshKeys  []seal.Key
+	OpenTraceKeys []seal.Key
+	OpenSpyKeys   []seal.Key
+
 	// Outbox is how many messages may wait for each broker; never more than 64 MiB of them.
 	// More bridges longer gaps. When it is full, trace and spy give way to events.
 	// Default: 1024.
@@ -138,6 +146,14 @@ type Config struct {
 	// Default: 50 s.
 	TTL time.Duration
 
+	// KeepFor is how long an event waits in the durable queue of an AtLeastOnce object until it
+	// is put aside. 1 s to 30 days, in whole milliseconds. A queue that is there keeps what it
+	// was made with. Default: 24 h.
+	KeepFor time.Duration
+
+	// HealthEvery is how often Node.Health is logged, as Info. Default: never.
+	HealthEvery time.Duration
+
 	// Logger hears of connections, and of messages that are refused, never of their content.
 	// nil is silence.
 	Logger *slog.Logger
@@ -157,8 +173,16 @@ type Config struct {
 	// Color says whether these lines are coloured. Default: ColorAuto.
 	Color Color
 
-	// TLS is used for amqps addresses, ServerName being the address's host if empty. nil
-	// trusts what the system trusts. For another Transport than the default it is an error.
+	// Certificates are the files with which nodes and the brokers that they host speak TLS; see
+	// there. For another Transport than the default they are an error. Variables
+	// STATEMESH_TLS_CA, STATEMESH_TLS_CERT and STATEMESH_TLS_KEY. Default: none; a hosted broker
+	// serves in clear.
+	Certificates Certificates
+
+	// TLS, if set, goes before Certificates. It is used for amqps addresses as it is, ServerName
+	// being the address's host if empty. If it has certificates and ClientCAs, a broker that
+	// the node hosts serves with it, too. nil, without Certificates, trusts what the system
+	// trusts. For another Transport than the default it is an error.
 	TLS *tls.Config
 
 	// Transport is the way to the brokers. Default: an AMQP with what is said here. One that
@@ -217,12 +241,18 @@ func (c Config) shown() []slog.Attr {
 	add(!c.MeshKey.IsZero(), "MeshKey", c.MeshKey)
 	add(!c.TraceKey.IsZero(), "TraceKey", c.TraceKey)
 	add(!c.SpyKey.IsZero(), "SpyKey", c.SpyKey)
+	add(len(c.OpenMeshKeys) > 0, "OpenMeshKeys", c.OpenMeshKeys)
+	add(len(c.OpenTraceKeys) > 0, "OpenTraceKeys", c.OpenTraceKeys)
+	add(len(c.OpenSpyKeys) > 0, "OpenSpyKeys", c.OpenSpyKeys)
 	add(c.Outbox != 0, "Outbox", c.Outbox)
 	add(c.WhenFull != RejectNewest, "WhenFull", int(c.WhenFull))
 	add(c.MaxWait != 0, "MaxWait", c.MaxWait)
 	add(c.MaxMessage != 0, "MaxMessage", c.MaxMessage)
 	add(c.TTL != 0, "TTL", c.TTL)
+	add(c.KeepFor != 0, "KeepFor", c.KeepFor)
+	add(c.HealthEvery != 0, "HealthEvery", c.HealthEvery)
 	add(c.Color != ColorAuto, "Color", c.Color)
+	add(c.Certificates != Certificates{}, "Certificates", c.Certificates)
 	add(c.TLS != nil, "TLS", "set")
 	add(c.Transport != nil, "Transport", fmt.Sprintf("%T", c.Transport))
 	return attrs

@@ -65,17 +65,17 @@ func TestConfigAddresses(t *testing.T) {
 		peers  []string
 	}{
 		{"another port", nil, Config{Port: 99}, "amqp://guest@127.0.0.1:99/", "127.0.0.1:99", nil},
-		{"port of the environment", map[string]string{EnvPort: "98"}, Config{Peers: []string{"h", "amqps://s", "g:5"}},
-			"amqp://guest@127.0.0.1:98/", "127.0.0.1:98", []string{"amqp://guest@h:98/", "amqps://guest@s:5671/", "amqp://guest@g:5/"}},
+		{"port of the environment", map[string]string{EnvPort: "98"}, Config{Peers: []string{"amqp://h", "amqps://s", "amqp://g:5", "127.0.0.1:6", "localhost"}},
+			"amqp://guest@127.0.0.1:98/", "127.0.0.1:98", []string{"amqp://guest@h:98/", "amqps://guest@s:5671/", "amqp://guest@g:5/", "amqp://guest@127.0.0.1:6/", "amqp://guest@localhost:98/"}},
 		{"listen", nil, Config{Listen: "127.0.0.9:7"}, "amqp://guest@127.0.0.9:7/", "127.0.0.9:7", nil},
 		{"listen without port", nil, Config{Listen: "127.0.0.9", Port: 8}, "amqp://guest@127.0.0.9:8/", "127.0.0.9:8", nil},
 		{"listen by name", nil, Config{Listen: "localhost"}, "amqp://guest@localhost:5672/", "localhost:5672", nil},
 		{"listen, IPv6", nil, Config{Listen: "[::1]:7"}, "amqp://guest@[::1]:7/", "[::1]:7", nil},
 		{"broker", nil, Config{Broker: "amqp://h/v"}, "amqp://guest@h:5672/v", "", nil},
 		{"broker without password", nil, Config{Broker: "amqp://u:@h/"}, "amqp://u@h:5672/", "", nil},
-		{"user of the environment", map[string]string{EnvUser: "u", EnvPassword: "p"}, Config{Peers: []string{"h", "amqp://v:q@g"}},
+		{"user of the environment", map[string]string{EnvUser: "u", EnvPassword: "p"}, Config{Peers: []string{"amqp://h", "amqp://v:q@g"}},
 			"amqp://u@127.0.0.1:5672/", "127.0.0.1:5672", []string{"amqp://u@h:5672/", "amqp://v@g:5672/"}},
-		{"doubles", nil, Config{Broker: "h", Peers: []string{"a", "amqp://u:p@a:5672", "H:5672", "amqp://a/v"}},
+		{"doubles", nil, Config{Broker: "amqp://h", Peers: []string{"amqp://a", "amqp://u:p@a:5672", "amqp://H:5672", "amqp://a/v"}},
 			"amqp://guest@h:5672/", "", []string{"amqp://guest@a:5672/", "amqp://guest@a:5672/v"}},
 		{"nothing is hosted in memory", nil, Config{Transport: NewMemory(), Listen: "127.0.0.1:1"}, "amqp://guest@127.0.0.1:1/", "", nil},
 		{"AMQP of our own is hosted", nil, Config{Transport: &AMQP{}}, "amqp://guest@127.0.0.1:5672/", "127.0.0.1:5672", nil},
@@ -104,7 +104,7 @@ func TestConfigAddresses(t *testing.T) {
 
 func TestConfigCredentials(t *testing.T) {
 	dir := keyed(t)
-	s, err := Config{Dir: dir, User: "u", Password: NewSecret("p"), Peers: []string{"h", "amqp://v:q@g"}}.complete()
+	s, err := Config{Dir: dir, User: "u", Password: NewSecret("p"), Peers: []string{"amqp://h", "amqp://v:q@g"}}.complete()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"syscall"
@@ -51,9 +52,31 @@ func dial(ctx context.Context, a Address, config *tls.Config, patience time.Dura
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("%w: no TLS handshake with %s in time: %w", ErrUnreachable, a.HostPort(), ctx.Err())
 		}
-		return nil, fmt.Errorf("%w: %s: %w", ErrTLS, a.HostPort(), err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrTLS, a.HostPort(), handshakeFailure(err))
 	}
 	return secure, nil
+}
+
+var (
+	errNoTLS    = errors.New("the broker there does not speak TLS")
+	errWantsTLS = errors.New("the broker there speaks nothing but TLS")
+)
+
+// oneSided says whether one of the two sides speaks TLS and the other does not.
+func oneSided(err error) bool { return errors.Is(err, errNoTLS) || errors.Is(err, errWantsTLS) }
+
+// handshakeFailure says in words why there is no TLS.
+func handshakeFailure(err error) error {
+	op, isOp := errors.AsType[*net.OpError](err)
+	switch {
+	case errors.As(err, new(tls.RecordHeaderError)):
+		return errNoTLS
+	case isOp && op.Op == "remote error":
+		return fmt.Errorf("the broker refused our certificate, or wants one: %w", op.Err)
+	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
+		return fmt.Errorf("the connection was closed; perhaps %w", errNoTLS)
+	}
+	return err
 }
 
 // dialError sorts the error of connecting.

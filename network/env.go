@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,9 +25,18 @@ const (
 	EnvTraceKey  = "SNOOP_TRACE_ENCRYPTION_KEY" // Config.TraceKey
 	EnvSpyKey    = "SNOOP_SPY_ENCRYPTION_KEY"   // Config.SpyKey
 
+	// Each of the three keys may have a _NEXT and a _PREVIOUS, which open and do not seal:
+	// Config.OpenMeshKeys and the following. They are for changing a key.
+	EnvNext     = "_NEXT"
+	EnvPrevious = "_PREVIOUS"
+
 	EnvLAN           = "STATEMESH_LAN"            // Config.LAN, 1 or 0
 	EnvLANInterfaces = "STATEMESH_LAN_INTERFACES" // Config.Discovery.Interfaces, with commas
 	EnvLANPrefixes   = "STATEMESH_LAN_PREFIXES"   // Config.Discovery.Prefixes, with commas
+
+	EnvTLSCA   = "STATEMESH_TLS_CA"   // Config.Certificates.CA
+	EnvTLSCert = "STATEMESH_TLS_CERT" // Config.Certificates.Cert
+	EnvTLSKey  = "STATEMESH_TLS_KEY"  // Config.Certificates.Key
 )
 
 const maxAttempts = 1_000_000
@@ -79,24 +89,8 @@ func (e environment) get(name string) (value, where string) {
 
 // fill sets the zero fields that have a variable. The error joins all mistakes.
 func (e environment) fill(c *Config) error {
-	var errs []error
-	// look calls use with the value if the field is not set yet and the variable is.
-	look := func(isSet bool, name string, use func(value string) error) {
-		if isSet {
-			return
-		}
-		value, where := e.get(name)
-		if value == "" {
-			return
-		}
-		err := use(value)
-		if strings.Contains(value, "${") && value == e.file[name] {
-			err = errors.New("it refers to another variable, which is not followed here; write the value itself")
-		}
-		if err != nil {
-			errs = append(errs, misconfigured(where, "%w", err))
-		}
-	}
+	v := lookup{environment: e}
+	look := v.look
 	number := func(field *int, most int) func(string) error {
 		return func(value string) error {
 			n, err := wholeNumber(value, 1, most)
@@ -107,13 +101,6 @@ func (e environment) fill(c *Config) error {
 			return nil
 		}
 	}
-	key := func(field *seal.Key) func(string) error {
-		return func(value string) (err error) {
-			*field, err = seal.ParseKey(value)
-			return err
-		}
-	}
-
 	look(c.User != "", EnvUser, func(value string) error { c.User = value; return nil })
 	look(!c.Password.IsZero(), EnvPassword, func(value string) error { c.Password = NewSecret(value); return nil })
 	look(c.Port != 0, EnvPort, number(&c.Port, 65535))
@@ -123,9 +110,13 @@ func (e environment) fill(c *Config) error {
 		c.Heartbeat = time.Duration(seconds) * time.Second
 	}
 	look(c.ConnectionAttempts != 0, EnvAttempts, number(&c.ConnectionAttempts, maxAttempts))
-	look(!c.MeshKey.IsZero(), EnvMeshKey, key(&c.MeshKey))
-	look(!c.TraceKey.IsZero(), EnvTraceKey, key(&c.TraceKey))
-	look(!c.SpyKey.IsZero(), EnvSpyKey, key(&c.SpyKey))
+	v.keys(c)
+	for _, file := range []struct {
+		name string
+		path *string
+	}{{EnvTLSCA, &c.Certificates.CA}, {EnvTLSCert, &c.Certificates.Cert}, {EnvTLSKey, &c.Certificates.Key}} {
+		look(*file.path != "", file.name, func(value string) error { *file.path = value; return nil })
+	}
 	look(c.LAN, EnvLAN, func(value string) error { return yesOrNo(value, &c.LAN) })
 	if c.LAN {
 		look(c.Discovery.Interfaces != nil, EnvLANInterfaces, func(value string) error {
@@ -136,7 +127,92 @@ func (e environment) fill(c *Config) error {
 			return prefixes(value, &c.Discovery.Prefixes)
 		})
 	}
-	return errors.Join(errs...)
+	return errors.Join(v.errs...)
+}
+
+// fillKeys sets the zero fields of the keys alone, and adds to the others.
+func (e environment) fillKeys(c *Config) error {
+	v := lookup{environment: e}
+	v.keys(c)
+	return errors.Join(v.errs...)
+}
+
+// withoutOwn takes the keys out of a Config that the environment and the file say too, so
+// that they are read there again when they change.
+func (e environment) withoutOwn(c Config) Config {
+	own := func(name string, k seal.Key) bool {
+		value, _ := e.get(name)
+		parsed, err := seal.ParseKey(value)
+		return err == nil && parsed.Equal(k)
+	}
+	for _, k := range []struct {
+		name string
+		key  *seal.Key
+		more *[]seal.Key
+	}{
+		{EnvMeshKey, &c.MeshKey, &c.OpenMeshKeys},
+		{EnvTraceKey, &c.TraceKey, &c.OpenTraceKeys},
+		{EnvSpyKey, &c.SpyKey, &c.OpenSpyKeys},
+	} {
+		if own(k.name, *k.key) {
+			*k.key = seal.Key{}
+		}
+		*k.more = slices.DeleteFunc(slices.Clone(*k.more), func(other seal.Key) bool {
+			return own(k.name+EnvNext, other) || own(k.name+EnvPrevious, other)
+		})
+	}
+	return c
+}
+
+// lookup reads variables and collects their mistakes.
+type lookup struct {
+	environment
+	errs []error
+}
+
+// look calls use with the value if the field is not set yet and the variable is.
+func (v *lookup) look(isSet bool, name string, use func(value string) error) {
+	if isSet {
+		return
+	}
+	value, where := v.get(name)
+	if value == "" {
+		return
+	}
+	err := use(value)
+	if strings.Contains(value, "${") && value == v.file[name] {
+		err = errors.New("it refers to another variable, which is not followed here; write the value itself")
+	}
+	if err != nil {
+		v.errs = append(v.errs, misconfigured(where, "%w", err))
+	}
+}
+
+func (v *lookup) keys(c *Config) {
+	key := func(field *seal.Key) func(string) error {
+		return func(value string) (err error) {
+			*field, err = seal.ParseKey(value)
+			return err
+		}
+	}
+	for _, k := range []struct {
+		name string
+		key  *seal.Key
+		more *[]seal.Key
+	}{
+		{EnvMeshKey, &c.MeshKey, &c.OpenMeshKeys},
+		{EnvTraceKey, &c.TraceKey, &c.OpenTraceKeys},
+		{EnvSpyKey, &c.SpyKey, &c.OpenSpyKeys},
+	} {
+		v.look(!k.key.IsZero(), k.name, key(k.key))
+		for _, suffix := range []string{EnvNext, EnvPrevious} {
+			var more seal.Key
+			v.look(false, k.name+suffix, key(&more))
+			if !more.IsZero() && !slices.ContainsFunc(*k.more, more.Equal) {
+				*k.more = append(slices.Clip(*k.more), more)
+			}
+		}
+	}
 }
 
 func yesOrNo(value string, field *bool) error {

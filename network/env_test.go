@@ -13,7 +13,7 @@ import (
 	"github.com/statemesh/statemesh/network/seal"
 )
 
-var variables = []string{EnvUser, EnvPassword, EnvPort, EnvHeartbeat, EnvAttempts, EnvMeshKey, EnvTraceKey, EnvSpyKey}
+var variables = []string{EnvUser, EnvPassword, EnvPort, EnvHeartbeat, EnvAttempts, EnvMeshKey, EnvTraceKey, EnvSpyKey, EnvTLSCA, EnvTLSCert, EnvTLSKey}
 
 // environ makes an environment in which only these of our variables are set, and a
 // directory with this .env file, none if the text is empty. It returns the directory.

@@ -29,7 +29,12 @@ type nodeMessage struct {
 	Node      string   `cbor:"1,keyasint"`
 	Addresses []string `cbor:"2,keyasint,omitempty"` // ip:port of the sender's broker
 	Reply     string   `cbor:"3,keyasint,omitempty"` // the routing key of the answer
+	Want      int      `cbor:"4,keyasint,omitempty"` // what the answer is to say in addition
+	Health    []byte   `cbor:"5,keyasint,omitempty"` // an encoded Health, in an answer
 }
+
+// The values of nodeMessage.Want; others are as good as 0.
+const wantHealth = 1
 
 // Limits of what a hello may say.
 const (
@@ -110,7 +115,7 @@ func (n *Node) heardNode(m seal.Message, key string) {
 	unknown := n.directory.note(m.Sender, said.Node)
 	switch {
 	case said.Reply != "":
-		n.answer(said.Reply)
+		n.answer(said)
 	case unknown && n.directory.mayAnswer(time.Now()):
 		n.peers.own().greet() // it may have joined our broker, and not know us
 	}
@@ -124,13 +129,17 @@ func (n *Node) heardNode(m seal.Message, key string) {
 	}
 }
 
-// answer says who we are to somebody who asked by way of our own broker.
-func (n *Node) answer(key string) {
+// answer says who we are, and how, to somebody who asked by way of our own broker.
+func (n *Node) answer(question nodeMessage) {
 	if !n.directory.mayAnswer(time.Now()) {
 		n.report.report("answers", "too many ask who is here; some get no answer")
 		return
 	}
-	if m, ok := n.nodeMessage(key, nodeMessage{Node: n.config.Name}); ok {
+	said := nodeMessage{Node: n.config.Name}
+	if question.Want == wantHealth {
+		said.Health = encodeHealth(n.Health())
+	}
+	if m, ok := n.nodeMessage(question.Reply, said); ok {
 		n.peers.own().outbox.put(m, time.Time{})
 	}
 }

@@ -2,6 +2,7 @@ package network
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,6 +27,9 @@ type host struct {
 	listen string // "" for never
 	config broker.Config
 	logger *slog.Logger
+
+	// secure is what the broker serves with; nil is in clear.
+	secure *tls.Config
 
 	// admits says who may connect; nil is everybody who can.
 	admits func(netip.Addr) bool
@@ -57,6 +61,7 @@ func newHost(s settings) *host {
 			Logger:   s.Logger,
 		},
 		logger: s.Logger,
+		secure: s.serving,
 	}
 	if s.LAN {
 		h.admits = func(a netip.Addr) bool { return a.IsLoopback() || s.Discovery.Allowed(a) || isOwn(s.Discovery, a) }
@@ -91,6 +96,9 @@ func (h *host) ensure(ctx context.Context) error {
 	if h.admits != nil {
 		listener = &admitting{listener, h.admits, h.logger}
 	}
+	if h.secure != nil {
+		listener = &secureListener{listener, h.secure}
+	}
 	server := broker.New(h.config)
 	h.server = server
 	h.work.Go(func() {
@@ -106,7 +114,11 @@ func (h *host) ensure(ctx context.Context) error {
 			_ = server.Close()
 		}
 	})
-	h.logger.Info("hosting the broker", "address", h.listen)
+	about := []any{"address", h.listen}
+	if h.secure != nil {
+		about = append(about, "tls", true)
+	}
+	h.logger.Info("hosting the broker", about...)
 	return nil
 }
 

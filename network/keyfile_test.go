@@ -49,7 +49,7 @@ func TestFirstRun(t *testing.T) {
 
 	log.Reset()
 	second := run()
-	if !second.MeshKey.Equal(first.MeshKey) || !second.TraceKey.Equal(first.TraceKey) || !second.SpyKey.Equal(first.SpyKey) {
+	if !second.MeshKey.Equal(first.MeshKey) || !second.keyLists.trace.equal(first.keyLists.trace) || !second.keyLists.spy.equal(first.keyLists.spy) {
 		t.Error("the second run has other keys")
 	}
 	if second.newKey != "" || log.Len() != 0 {
@@ -58,8 +58,8 @@ func TestFirstRun(t *testing.T) {
 	if again, _ := os.ReadFile(path); !bytes.Equal(again, content) {
 		t.Error("the second run changed the file")
 	}
-	for name, key := range map[string]seal.Key{"trace": first.TraceKey, "spy": first.SpyKey} {
-		if !key.Equal(first.MeshKey.Derive(name)) {
+	for name, key := range map[string]keyList{"trace": first.keyLists.trace, "spy": first.keyLists.spy} {
+		if len(key) != 1 || !key[0].Equal(first.MeshKey.Derive(name)) {
 			t.Errorf("the key for %s is not derived from the mesh key", name)
 		}
 	}

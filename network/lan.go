@@ -235,7 +235,7 @@ func Discover(ctx context.Context, c Config) (discovery.Report, error) {
 		return discovery.Report{}, err
 	}
 	sender := seal.NewSenderID()
-	control, err := newChannel(ExchangeNode, config.MeshKey, sender, uint64(time.Now().UnixNano()), config.MaxMessage, config.TTL)
+	control, err := newChannel(ExchangeNode, config.keyLists, sender, uint64(time.Now().UnixNano()), config.MaxMessage, config.TTL)
 	if err != nil {
 		return discovery.Report{}, err
 	}

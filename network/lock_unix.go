@@ -35,3 +35,11 @@ func lockFile(f *os.File) (unlock func(), err error) {
 		}
 	}
 }
+
+// keepOwner gives the file the owner and group that info tells, as far as this process
+// may.
+func keepOwner(f *os.File, info os.FileInfo) {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		_ = f.Chown(int(s.Uid), int(s.Gid))
+	}
+}

@@ -32,6 +32,10 @@ type Memory struct {
 	// Default: 2 s.
 	WriteTimeout time.Duration
 
+	// Volatile makes brokers that go Down lose their durable queues too, as one that a
+	// node hosts does. By default those are kept, as RabbitMQ does.
+	Volatile bool
+
 	mu      sync.Mutex // guards what follows, and all that is inside
 	brokers map[string]*memoryBroker
 }
@@ -45,6 +49,7 @@ type memoryBroker struct {
 	refusal error
 	links   []*memoryLink // alive, in the order of dialling
 	blocked chan struct{} // nil if it takes messages; closed when it does again
+	kept    map[string]*memoryQueue
 }
 
 // broker returns the broker at the address. The lock is held.
@@ -84,12 +89,15 @@ func (m *Memory) Dial(ctx context.Context, a Address) (Link, error) {
 	return l, nil
 }
 
-// Down ends the broker at the address: its links die, what its queues held is lost, and
-// dialling it ends in ErrRefused until Up.
+// Down ends the broker at the address: its links die, what its queues held is lost but for
+// those of Keep, and dialling it ends in ErrRefused until Up.
 func (m *Memory) Down(address string) {
 	m.mu.Lock()
 	b := m.broker(address)
 	b.down = true
+	if m.Volatile {
+		b.kept = nil
+	}
 	links := slices.Clone(b.links)
 	m.mu.Unlock()
 	for _, l := range links {
@@ -97,7 +105,7 @@ func (m *Memory) Down(address string) {
 	}
 }
 
-// Up makes an empty broker of one that was Down.
+// Up brings back a broker that was Down.
 func (m *Memory) Up(address string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -159,6 +167,7 @@ func (m *Memory) route(b *memoryBroker, d Delivery) {
 			l.signal()
 		}
 	}
+	m.routeKept(b, d)
 }
 
 type queuedMessage struct {

@@ -30,6 +30,7 @@ type memoryLink struct {
 	bindings  []Binding
 	queue     []queuedMessage
 	queued    chan struct{} // woken when the queue gets one
+	consumers []*memoryKept
 }
 
 // newMemoryLink returns a link and starts it. The lock is held.
@@ -55,6 +56,10 @@ func (l *memoryLink) end(err error) {
 		defer l.memory.mu.Unlock()
 		l.broker.links = slices.DeleteFunc(l.broker.links, func(other *memoryLink) bool { return other == l })
 		l.queue, l.held = nil, nil
+		for _, k := range l.consumers {
+			k.leave()
+		}
+		l.consumers = nil
 		l.err = err
 		close(l.done)
 	})

@@ -26,6 +26,7 @@ type Node struct {
 	traces   *channel
 	spies    *channel
 	control  *channel // between nodes
+	kept     *channel // events of AtLeastOnce objects
 	host     *host
 	peers    peerSet
 	receiver *receiver
@@ -35,12 +36,20 @@ type Node struct {
 	watch    *peerWatch
 	trace    chartTrace
 
+	keysMu sync.Mutex // guards keys, and serializes their changes
+	keys   keyLists
+
+	keptOpener   *seal.Opener // of what comes from durable queues
+	keptCounts   keptCounts
+	warnVolatile sync.Once
+
 	directory directory
 	numbers   numbers
 	gaps      gaps
 
-	work   sync.WaitGroup // goroutines that end after ending is closed
-	ending chan struct{}  // closed by Close
+	started time.Time
+	work    sync.WaitGroup // goroutines that end after ending is closed
+	ending  chan struct{}  // closed by Close
 
 	mu      sync.RWMutex // guards what follows
 	objects map[string]*ActiveObject
@@ -55,6 +64,7 @@ type NodeStats struct {
 	Delivered   uint64 // deliveries to objects of the node; one event may be several
 	Rejected    uint64 // deliveries that an object did not take: its queue was full, or it was stopped
 	Unprinted   uint64 // lines of trace and spy that were not printed
+	Kept        KeptStats
 	// Missed counts events of other nodes that were sent and have not come, as gaps in their
 	// numbers tell: lost on the way, or dropped by the sender, who counted them there. What
 	// was sent before the first event that came, or after the last one, is not seen.
@@ -101,6 +111,8 @@ func NewNode(ctx context.Context, c Config) (*Node, error) {
 		sender:  seal.NewSenderID(),
 		report:  newReporter(config.Logger),
 		trace:   newChartTrace(config.TraceCharts),
+		keys:    config.keyLists,
+		started: time.Now(),
 		ending:  make(chan struct{}),
 		objects: make(map[string]*ActiveObject),
 	}
@@ -108,17 +120,18 @@ func NewNode(ctx context.Context, c Config) (*Node, error) {
 	for _, c := range []struct {
 		channel  **channel
 		exchange string
-		key      seal.Key
 	}{
-		{&n.mesh, ExchangeMesh, config.MeshKey},
-		{&n.traces, ExchangeTrace, config.TraceKey},
-		{&n.spies, ExchangeSpy, config.SpyKey},
-		{&n.control, ExchangeNode, config.MeshKey},
+		{&n.mesh, ExchangeMesh},
+		{&n.traces, ExchangeTrace},
+		{&n.spies, ExchangeSpy},
+		{&n.control, ExchangeNode},
+		{&n.kept, ExchangeKept},
 	} {
-		if *c.channel, err = newChannel(c.exchange, c.key, n.sender, epoch, config.MaxMessage, config.TTL); err != nil {
+		if *c.channel, err = newChannel(c.exchange, config.keyLists, n.sender, epoch, config.MaxMessage, config.TTL); err != nil {
 			return nil, err
 		}
 	}
+	n.keptOpener = newKeptOpener(n.kept, config.MaxMessage, config.KeepFor)
 	if err := n.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -158,6 +171,10 @@ func (n *Node) connect(ctx context.Context) error {
 		return err
 	}
 	n.work.Go(func() { n.sayHello(n.ending) })
+	n.work.Go(func() { n.watchKeys(n.config.givenKeys) })
+	if n.config.HealthEvery > 0 {
+		n.work.Go(func() { n.logHealth(n.config.HealthEvery) })
+	}
 	if n.lan == nil {
 		return nil
 	}
@@ -233,7 +250,11 @@ func peerName(a Address) string {
 }
 
 func (n *Node) newOutbox() *outbox {
-	return newOutbox(n.config.Outbox, n.config.TTL, n.config.WhenFull)
+	o := newOutbox(n.config.Outbox, n.config.TTL, n.config.WhenFull)
+	o.kept.lost = func(events int) {
+		n.report.report("kept_lost", "a broker has not confirmed events that are to be kept, and they are given up", "events", events)
+	}
+	return o
 }
 
 // connections returns all that the node has.
@@ -266,6 +287,7 @@ func (n *Node) Stats() NodeStats {
 	s := n.stats
 	n.mu.RUnlock()
 	s.Problems = n.report.counts()
+	s.Kept = n.keptCounts.stats()
 	s.Peers = n.peers.totals()
 	s.Senders, s.Missed = n.gaps.counts(n.directory.name)
 	n.snoop.mu.Lock()
@@ -286,8 +308,14 @@ func (n *Node) join(o *ActiveObject) error {
 		return misconfigured("object name", "the node has an object %q already", o.Name())
 	}
 	n.objects[o.Name()] = o
+	if o.keeper != nil {
+		go o.keeper.run() // ended by its close
+	}
 	n.mu.Unlock()
 	n.bind(Binding{ExchangeMesh, o.receiveKey})
+	if o.keeper == nil {
+		n.bind(Binding{ExchangeKept, o.receiveKey})
+	}
 	return nil
 }
 
@@ -320,16 +348,18 @@ func (n *Node) transmit(o *ActiveObject, e hsm.Event) error {
 	}
 	n.stats.Transmitted++
 	n.mu.Unlock()
-	n.deliver(body, o.transmitKey, o)
+	n.deliver(n.mesh, body, o.transmitKey, o)
 	return n.send(outMessage{exchange: n.mesh.exchange, key: o.transmitKey, body: sealed, plain: plain, lane: events})
 }
 
 // send gives a sealed message to every broker.
-func (n *Node) send(m outMessage) error {
+func (n *Node) send(m outMessage) error { return n.sendTo(n.peers.all(), m) }
+
+func (n *Node) sendTo(peers []*peer, m outMessage) error {
 	m.at = time.Now()
 	until := m.at.Add(n.config.MaxWait)
 	var full []string
-	for _, p := range n.peers.all() {
+	for _, p := range peers {
 		if !p.outbox.put(m, until) {
 			full = append(full, p.address.String())
 			n.report.report("outbox "+p.address.String(), "an outbox is full, messages are lost", "broker", p.address.String())
@@ -354,15 +384,15 @@ func (n *Node) renew(m outMessage) []byte {
 }
 
 // channels returns all networks of the node.
-func (n *Node) channels() []*channel { return []*channel{n.mesh, n.traces, n.spies, n.control} }
+func (n *Node) channels() []*channel { return []*channel{n.mesh, n.traces, n.spies, n.control, n.kept} }
 
 // deliver decodes an event and posts it to the objects that hear the key. Each
-// gets a payload of its own.
-func (n *Node) deliver(body []byte, key string, except *ActiveObject) bool {
+// gets a payload of its own. What is kept comes to AtLeastOnce objects by other ways.
+func (n *Node) deliver(c *channel, body []byte, key string, except *ActiveObject) bool {
 	n.mu.RLock()
 	var hearers []*ActiveObject
 	for _, o := range n.objects {
-		if o != except && broker.MatchTopic(o.receiveKey, key) {
+		if o != except && (c != n.kept || o.keeper == nil) && broker.MatchTopic(o.receiveKey, key) {
 			hearers = append(hearers, o)
 		}
 	}
@@ -371,7 +401,7 @@ func (n *Node) deliver(body []byte, key string, except *ActiveObject) bool {
 	for _, o := range hearers {
 		e, origin, err := decodeEvent(body)
 		if err != nil {
-			n.refuse(err, n.mesh.exchange)
+			n.refuse(err, c.exchange)
 			return false
 		}
 		if err := o.Deliver(e, origin); err != nil {
@@ -405,6 +435,8 @@ func (n *Node) receive(d Delivery) {
 		c = n.spies
 	case ExchangeNode:
 		c = n.control
+	case ExchangeKept:
+		c = n.kept
 	default:
 		n.report.report("exchange", "a message came by an exchange that is not ours", "exchange", d.Exchange)
 		return
@@ -415,8 +447,8 @@ func (n *Node) receive(d Delivery) {
 		return
 	}
 	switch c {
-	case n.mesh:
-		n.heardEvent(m, d.Key)
+	case n.mesh, n.kept:
+		n.heardEvent(c, m, d.Key)
 		return
 	case n.control:
 		n.heardNode(m, d.Key)
@@ -430,15 +462,25 @@ func (n *Node) receive(d Delivery) {
 	n.snoop.say(t.heard())
 }
 
+// clocksDiffer is how much the clocks of two hosts may differ until it is reported.
+const clocksDiffer = 5 * time.Second
+
 // heardEvent delivers what another node transmitted.
-func (n *Node) heardEvent(m seal.Message, key string) {
+func (n *Node) heardEvent(c *channel, m seal.Message, key string) {
 	event, number, ok := cutNumber(m.Body)
 	if !ok {
-		n.refuse(errMalformed, ExchangeMesh)
+		n.refuse(errMalformed, c.exchange)
 		return
 	}
-	n.gaps.received(m.Sender, key, number)
-	if n.deliver(event, key, nil) {
+	numbers := key
+	if c == n.kept {
+		numbers = keptNumbers(key)
+	}
+	if ahead := n.gaps.received(m.Sender, numbers, number, m.Time); ahead.Abs() > clocksDiffer {
+		n.report.report("clock", "the clocks of two hosts differ, or the events of one are slow",
+			"node", n.directory.name(m.Sender), "ahead", ahead.Round(time.Millisecond))
+	}
+	if n.deliver(c, event, key, nil) {
 		n.mu.Lock()
 		n.stats.Received++
 		n.mu.Unlock()
@@ -481,8 +523,12 @@ func (n *Node) Close(ctx context.Context) error {
 	n.closed = true
 	close(n.ending)
 	objects := make([]*activeobject.ActiveObject, 0, len(n.objects))
+	var keepers []*keeper
 	for _, o := range n.objects {
 		objects = append(objects, o.ActiveObject)
+		if o.keeper != nil {
+			keepers = append(keepers, o.keeper)
+		}
 	}
 	n.mu.Unlock()
 	var errs []error
@@ -490,6 +536,9 @@ func (n *Node) Close(ctx context.Context) error {
 		if err := o.Stop(ctx); err != nil {
 			errs = append(errs, fmt.Errorf("network: %s has not stopped: %w", o.Name(), err))
 		}
+	}
+	for _, k := range keepers {
+		k.close()
 	}
 	n.snoop.closeLives()
 	if n.lan != nil {

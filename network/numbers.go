@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/statemesh/statemesh/network/seal"
 )
@@ -54,13 +55,41 @@ type SenderStats struct {
 	Received uint64 // events
 	Missed   uint64 // events that were sent after the first one received, and have not come
 	Earlier  uint64 // events that were sent before the first one received
+	// Skew is how far its clock seems to be ahead of ours, or behind if it is negative, by the
+	// fastest event of the last two minutes. What an event needs to arrive makes it look
+	// behind.
+	Skew time.Duration
+}
+
+// senderCounts is a SenderStats with what its Skew is made of.
+type senderCounts struct {
+	SenderStats
+	window time.Time     // when the present minute began
+	newest time.Duration // the largest difference in it
+}
+
+// skewWindow is how long the fastest event counts; it then counts once more.
+const skewWindow = time.Minute
+
+// clock takes a message into Skew.
+func (s *senderCounts) clock(sealed, now time.Time) {
+	ahead := sealed.Sub(now)
+	switch {
+	case s.window.IsZero():
+		s.window, s.newest, s.Skew = now, ahead, ahead
+	case now.Sub(s.window) >= skewWindow:
+		s.Skew = max(s.newest, ahead)
+		s.window, s.newest = now, ahead
+	default:
+		s.newest, s.Skew = max(s.newest, ahead), max(s.Skew, ahead)
+	}
 }
 
 // gaps finds out what has not come. Any goroutine may call its methods.
 type gaps struct {
 	mu      sync.Mutex // guards what follows
 	spans   map[spanKey]*span
-	senders map[seal.SenderID]*SenderStats
+	senders map[seal.SenderID]*senderCounts
 	order   []seal.SenderID // in the order of the first event, the oldest first
 	missed  uint64
 }
@@ -80,17 +109,22 @@ const (
 	maxSenders = seal.DefaultMaxSenders
 )
 
-// received takes note of an event that has not come before, and of its number, 0 for
-// none.
-func (g *gaps) received(sender seal.SenderID, key string, number uint64) {
+// received takes note of an event that has not come before, of its number, 0 for none, and
+// of when it was sealed. It returns how far the sender's clock is ahead.
+func (g *gaps) received(sender seal.SenderID, key string, number uint64, sealed time.Time) (ahead time.Duration) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := g.sender(sender)
 	s.Received++
+	s.clock(sealed, time.Now())
+	g.count(s, spanKey{sender, key}, number)
+	return s.Skew
+}
+
+func (g *gaps) count(s *senderCounts, at spanKey, number uint64) {
 	if number == 0 {
 		return
 	}
-	at := spanKey{sender, key}
 	known := g.spans[at]
 	if known == nil {
 		if g.spans == nil || len(g.spans) >= maxSpans {
@@ -116,18 +150,18 @@ func (g *gaps) received(sender seal.SenderID, key string, number uint64) {
 	}
 }
 
-func (g *gaps) sender(id seal.SenderID) *SenderStats {
+func (g *gaps) sender(id seal.SenderID) *senderCounts {
 	if s := g.senders[id]; s != nil {
 		return s
 	}
 	if g.senders == nil {
-		g.senders = make(map[seal.SenderID]*SenderStats)
+		g.senders = make(map[seal.SenderID]*senderCounts)
 	}
 	if len(g.order) >= maxSenders {
 		delete(g.senders, g.order[0])
 		g.order = g.order[1:]
 	}
-	s := &SenderStats{}
+	s := &senderCounts{}
 	g.senders[id] = s
 	g.order = append(g.order, id)
 	return s
@@ -138,7 +172,7 @@ func (g *gaps) counts(name func(seal.SenderID) string) (all []SenderStats, misse
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for _, id := range g.order {
-		s := *g.senders[id]
+		s := g.senders[id].SenderStats
 		s.Node = name(id)
 		all = append(all, s)
 	}

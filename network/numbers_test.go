@@ -3,6 +3,8 @@ package network
 import (
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -16,6 +18,7 @@ func TestGapsAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sender := seal.NewSenderID()
 		var g gaps
+		now := time.Now()
 		keys := []string{"a", "b"}
 		arrived := map[string]map[uint64]bool{"a": {}, "b": {}}
 		for range rapid.IntRange(0, 60).Draw(t, "events") {
@@ -25,7 +28,7 @@ func TestGapsAgainstModel(t *testing.T) {
 				continue // the replay window keeps these away
 			}
 			arrived[key][number] = true
-			g.received(sender, key, number)
+			g.received(sender, key, number, now)
 		}
 		want := SenderStats{Node: "n"}
 		for _, key := range keys {
@@ -51,6 +54,7 @@ func TestGapsAgainstModel(t *testing.T) {
 			}
 			return
 		}
+		got[0].Skew = 0
 		if diff := cmp.Diff([]SenderStats{want}, got); diff != "" || missed != want.Missed {
 			t.Fatalf("missed %d (-want +got):\n%s", missed, diff)
 		}
@@ -59,13 +63,14 @@ func TestGapsAgainstModel(t *testing.T) {
 
 func TestGapsAreBounded(t *testing.T) {
 	var g gaps
+	now := time.Now()
 	for i := range maxSenders + 100 {
 		id := seal.NewSenderID()
-		g.received(id, "k", uint64(i+1))
-		g.received(id, "l", uint64(i+1))
-		g.received(id, "m", rand.Uint64N(10)+1)
-		g.received(id, "n", 1)
-		g.received(id, "o", 1)
+		g.received(id, "k", uint64(i+1), now)
+		g.received(id, "l", uint64(i+1), now)
+		g.received(id, "m", rand.Uint64N(10)+1, now)
+		g.received(id, "n", 1, now)
+		g.received(id, "o", 1, now)
 	}
 	if len(g.senders) > maxSenders || len(g.order) > maxSenders || len(g.spans) > maxSpans {
 		t.Errorf("%d senders in order %d, %d spans", len(g.senders), len(g.order), len(g.spans))
@@ -85,4 +90,28 @@ func TestNumbered(t *testing.T) {
 	if got, number, ok := cutNumber(b[5:]); len(got) != 0 || number != 7 || !ok {
 		t.Error("a number without an event")
 	}
+}
+
+// The fastest event of the last two minutes says how the clocks differ.
+func TestSkew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s senderCounts
+		for i, tc := range []struct {
+			pass, ahead, want time.Duration
+		}{
+			{0, -3 * time.Second, -3 * time.Second},
+			{time.Second, -2 * time.Second, -2 * time.Second},
+			{time.Second, -9 * time.Second, -2 * time.Second},   // a slow one
+			{time.Minute, -5 * time.Second, -2 * time.Second},   // the minute before still counts
+			{time.Minute, -6 * time.Second, -5 * time.Second},   // and no longer
+			{2 * time.Minute, 4 * time.Second, 4 * time.Second}, // the clock was set
+			{time.Second, -time.Second, 4 * time.Second},
+		} {
+			time.Sleep(tc.pass)
+			s.clock(time.Now().Add(tc.ahead), time.Now())
+			if s.Skew != tc.want {
+				t.Errorf("step %d: skew %v, want %v", i, s.Skew, tc.want)
+			}
+		}
+	})
 }

@@ -17,6 +17,19 @@ type ObjectConfig struct {
 	// ReceiveKey is the pattern of the keys that the object hears: words parted
 	// by dots, * for any one word, # for any number of them; empty means #.
 	ReceiveKey string
+	// Delivery says whether events are kept until they have been handled; by default
+	// they are not.
+	Delivery Guarantee
+	// MaxDeliveries is how often an AtLeastOnce object is given an event that it does not
+	// handle, until that is put aside; 0 means DefaultMaxDeliveries, and 1000 is the most.
+	MaxDeliveries int
+	// Prefetch is how many events the broker gives an AtLeastOnce object ahead of what it
+	// has handled; 0 means DefaultKeptPrefetch, and 1000 is the most. The object does not hold
+	// more of them, in its queue and deferred together, so with a chart that defers it has to
+	// be more than it defers. When the process dies, all of them count as delivered in
+	// vain, and those that happen to stand behind one that kills it MaxDeliveries times are
+	// put aside with it. Fewer are safer, more are faster.
+	Prefetch int
 	// Config is that of the object itself. Node is set by the network.
 	activeobject.Config
 }
@@ -30,7 +43,8 @@ type ActiveObject struct {
 	receiveKey  string
 	number      *atomic.Uint64 // of the last event under transmitKey, shared by the node's objects
 	instrument  instrument.Config
-	trace, spy  bool // snooped; set before the start
+	trace, spy  bool    // snooped; set before the start
+	keeper      *keeper // nil if the object's Delivery is AtMostOnce
 }
 
 // NewActiveObject makes an object for the machine and joins it to the mesh. From
@@ -38,7 +52,8 @@ type ActiveObject struct {
 // been posted fifo; its queue keeps it until the object is started. The name
 // stands in every line of trace and spy: it must be printable, without brackets
 // or blanks, and no other object of the node may have it. ErrConfig says what is
-// wrong. It waits for the broker to take a new receive key.
+// wrong. It waits for the broker to take a new receive key, and the durable queue of
+// an AtLeastOnce object; ErrTopology says that it does not take that.
 func (n *Node) NewActiveObject(name string, m activeobject.Machine, c ObjectConfig) (*ActiveObject, error) {
 	if !isObjectName(name) {
 		return nil, misconfigured("object name", "%q is not a name: it has to be printable, without blanks and brackets, of at most %d bytes", name, maxName)
@@ -54,14 +69,23 @@ func (n *Node) NewActiveObject(name string, m activeobject.Machine, c ObjectConf
 	}
 	c.Config.Node = n.config.Name
 	o := &ActiveObject{
-		ActiveObject: activeobject.New(name, m, c.Config),
-		node:         n,
-		transmitKey:  c.TransmitKey,
-		receiveKey:   c.ReceiveKey,
-		number:       n.numbers.of(c.TransmitKey),
-		instrument:   c.Config.Instrument,
+		node:        n,
+		transmitKey: c.TransmitKey,
+		receiveKey:  c.ReceiveKey,
+		number:      n.numbers.of(c.TransmitKey),
+		instrument:  c.Config.Instrument,
 	}
+	if err := o.keep(name, &c); err != nil {
+		return nil, err
+	}
+	o.ActiveObject = activeobject.New(name, m, c.Config)
 	if err := n.join(o); err != nil {
+		if o.keeper != nil {
+			o.keeper.journal.close()
+		}
+		return nil, err
+	}
+	if err := o.keepUp(); err != nil {
 		return nil, err
 	}
 	return o, nil
@@ -80,6 +104,9 @@ func (o *ActiveObject) Node() *Node { return o.node }
 // seal.ErrTooLarge; ErrNodeClosed; an *OutboxError that names the brokers which it
 // could not be kept for. The payload must not contain itself.
 func (o *ActiveObject) Transmit(e hsm.Event) error {
+	if o.keeper != nil {
+		return o.node.transmitKept(o, e, o.node.peers.all(), nil)
+	}
 	return o.node.transmit(o, e)
 }
 

@@ -32,7 +32,8 @@ type outbox struct {
 	opened   time.Time                // when the link came
 	ended    bool                     // end was called
 	stats    [2]Traffic               // by lane, without Queued
-	trip     time.Duration            // from next to confirm, smoothed
+	kept     keptBox
+	trip     time.Duration // from next to confirm, smoothed
 }
 
 // outboxBytes bounds what the messages of one outbox may take.
@@ -49,16 +50,22 @@ func newOutbox(size int, ttl time.Duration, full FullOutbox) *outbox {
 func (o *outbox) put(m outMessage, until time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.makeRoom(&m) && m.lane == events && o.full == WaitForRoom {
+	if !o.makeRoom(&m) && m.lane.counted() == events && o.full == WaitForRoom {
 		o.await(&m, until)
 	}
 	switch {
 	case o.ended:
 		o.count(m, func(t *Traffic) { t.Lost++ })
+		m.ticket.settle(o, false)
 		return true
 	case !o.fits(&m):
 		o.count(m, func(t *Traffic) { t.Full++ })
+		m.ticket.settle(o, false)
 		return false
+	case m.lane == kept:
+		o.kept.add(m)
+		o.changed.Broadcast()
+		return true
 	}
 	lane := m.lane
 	if lane == control {
@@ -91,12 +98,18 @@ func (o *outbox) barge(m outMessage) {
 
 // fits says whether there is room. The caller holds mu.
 func (o *outbox) fits(m *outMessage) bool {
+	if m.lane == kept {
+		return o.kept.fits(m, o.size)
+	}
 	return o.held() < o.size && (o.bytes+m.size() <= outboxBytes || o.held() == 0)
 }
 
 // makeRoom gives up what may be given up for the message, and reports whether there is
 // room then. The caller holds mu.
 func (o *outbox) makeRoom(m *outMessage) bool {
+	if m.lane == kept {
+		return o.fits(m)
+	}
 	give := func(from lane, may func(outMessage) bool, counter func(*Traffic)) {
 		for w := &o.waiting[from]; !o.fits(m) && w.Len() > 0 && may(w.Front()); {
 			o.drop(w.PopFront(), counter)
@@ -137,20 +150,24 @@ func (o *outbox) await(m *outMessage, until time.Time) {
 
 // drop forgets a message that has been taken out. The caller holds mu.
 func (o *outbox) drop(m outMessage, counter func(*Traffic)) {
-	o.bytes -= m.size()
+	if m.lane == kept {
+		o.kept.drop(m)
+	} else {
+		o.bytes -= m.size()
+	}
 	if m.lane == control {
 		o.own--
 		return
 	}
 	if counter != nil {
-		counter(&o.stats[m.lane])
+		counter(&o.stats[m.lane.counted()])
 	}
 }
 
 // count counts a message that was never here. The caller holds mu.
 func (o *outbox) count(m outMessage, counter func(*Traffic)) {
 	if m.lane != control {
-		counter(&o.stats[m.lane])
+		counter(&o.stats[m.lane.counted()])
 	}
 }
 
@@ -172,9 +189,12 @@ func (o *outbox) close() {
 			continue
 		}
 		o.count(m, func(t *Traffic) { t.Retried++ })
-		if m.lane == talk {
+		switch m.lane {
+		case talk:
 			o.waiting[talk].PushFront(m)
-		} else {
+		case kept:
+			o.kept.waiting.PushFront(m)
+		default:
 			o.waiting[events].PushFront(m)
 		}
 	}
@@ -191,7 +211,10 @@ func (o *outbox) next(l Link) (m outMessage, ok bool) {
 			return outMessage{}, false
 		}
 		w := &o.waiting[events]
-		if w.Len() == 0 {
+		switch {
+		case o.kept.ready() && (w.Len() == 0 || w.Front().lane != control):
+			w = &o.kept.waiting
+		case w.Len() == 0:
 			w = &o.waiting[talk]
 		}
 		if w.Len() == 0 || o.pause {
@@ -200,7 +223,7 @@ func (o *outbox) next(l Link) (m outMessage, ok bool) {
 		}
 		m = w.PopFront()
 		m.sent = time.Now()
-		if m.sent.Sub(m.at) > o.ttl {
+		if m.lane != kept && m.sent.Sub(m.at) > o.ttl {
 			o.drop(m, func(t *Traffic) { t.Expired++ })
 			o.changed.Broadcast()
 			continue
@@ -242,7 +265,12 @@ func (o *outbox) confirm(l Link, c Confirm) {
 			continue
 		}
 		o.done++
-		o.drop(*m, counter)
+		if m.lane == kept && c.Refused {
+			o.refused(*m)
+		} else {
+			o.drop(*m, counter)
+			m.ticket.settle(o, true)
+		}
 		sent = m.sent
 		*m = outMessage{}
 	}
@@ -293,8 +321,16 @@ func (o *outbox) drained(stop, leave <-chan struct{}) bool {
 
 // end gives up what is here, and whatever comes.
 func (o *outbox) end() {
+	if lost := o.giveUp(); lost > 0 && o.kept.lost != nil {
+		o.kept.lost(lost)
+	}
+}
+
+// giveUp is end, and returns how many kept events are lost.
+func (o *outbox) giveUp() int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	keptLost := o.kept.held
 	lost := func(t *Traffic) { t.Lost++ }
 	for i := range o.waiting {
 		for o.waiting[i].Len() > 0 {
@@ -304,19 +340,22 @@ func (o *outbox) end() {
 	for o.inFlight.Len() > 0 {
 		if m := o.inFlight.PopFront(); m.body != nil {
 			o.drop(m, lost)
+			m.ticket.settle(o, false)
 		}
 	}
+	o.endKept()
 	o.done, o.ended = 0, true
 	o.changed.Broadcast()
+	return keptLost
 }
 
-// held is how many messages take up room. The caller holds mu.
+// held is how many messages take up room, but for kept ones. The caller holds mu.
 func (o *outbox) held() int {
-	return o.waiting[events].Len() + o.waiting[talk].Len() + o.inFlight.Len()
+	return o.waiting[events].Len() + o.waiting[talk].Len() + o.inFlight.Len() - o.kept.inFlight()
 }
 
 // here is how many messages wait or are not confirmed. The caller holds mu.
-func (o *outbox) here() int { return o.held() - o.done }
+func (o *outbox) here() int { return o.held() - o.done + o.kept.held }
 
 // traffic returns what became of the messages of each lane.
 func (o *outbox) traffic() (traffic [2]Traffic, roundTrip time.Duration) {
@@ -328,11 +367,11 @@ func (o *outbox) traffic() (traffic [2]Traffic, roundTrip time.Duration) {
 	}
 	for i := range o.inFlight.Len() {
 		if m := o.inFlight.At(i); m.body != nil && m.lane != control {
-			traffic[m.lane].Queued++
+			traffic[m.lane.counted()].Queued++
 		} else if m.body != nil {
 			traffic[events].Queued++ // taken off again below
 		}
 	}
-	traffic[events].Queued -= o.own
+	traffic[events].Queued += o.kept.waiting.Len() - o.own
 	return traffic, o.trip
 }

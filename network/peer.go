@@ -122,7 +122,7 @@ type PeerStatus struct {
 	Via       string        // how the node came to know it
 	State     string        // connecting, up, blocked, down or forgotten
 	Since     time.Time     // when it came into that state
-	Err       error         // why it is not up, nil if it is or nothing is known
+	Err       error         `json:"-" cbor:"-"` // why it is not up, nil if it is or nothing is known
 	Queued    int           // messages that wait, or are not confirmed yet
 	Sent      uint64        // messages that the broker took
 	Dropped   uint64        // messages that were given up; Events and Snoop say why

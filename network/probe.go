@@ -57,10 +57,11 @@ var errGarbage = errors.New("malformed frame")
 
 // handshake opens an AMQP connection and closes it again.
 func handshake(conn io.ReadWriter, a Address) error {
-	if _, err := io.WriteString(conn, protocolHeader); err != nil {
-		return handshakeError("connecting", err)
+	_, writeErr := io.WriteString(conn, protocolHeader)
+	method, args, err := readMethod(conn) // it may have said why it hung up before we could write
+	if err == nil {
+		err = writeErr
 	}
-	method, args, err := readMethod(conn)
 	if err != nil {
 		return handshakeError("connecting", err)
 	}
@@ -174,7 +175,15 @@ func replyError(code int, meaning error) error {
 
 // handshakeError says what a failure to read or write means.
 func handshakeError(while string, err error) error {
-	if errors.Is(err, errGarbage) {
+	// In TLS 1.3, the client is through with the handshake before the server has looked at
+	// its certificate.
+	op, isOp := errors.AsType[*net.OpError](err)
+	switch {
+	case errors.Is(err, errWantsTLS):
+		return fmt.Errorf("%w: %w", ErrTLS, err)
+	case isOp && op.Op == "remote error":
+		return fmt.Errorf("%w: %w", ErrTLS, handshakeFailure(err))
+	case errors.Is(err, errGarbage):
 		return fmt.Errorf("%w: %w while %s", ErrNotAMQP, err, while)
 	}
 	if netErr, ok := errors.AsType[net.Error](err); ok && netErr.Timeout() {
@@ -196,6 +205,9 @@ func readMethod(r io.Reader) (method uint32, args []byte, err error) {
 		}
 		if string(header[:4]) == protocolHeader[:4] {
 			return 0, nil, fmt.Errorf("%w: it speaks another version of AMQP", errGarbage)
+		}
+		if header[0] == recordAlert && header[1] == 3 {
+			return 0, nil, errWantsTLS
 		}
 		kind, channel, size := header[0], binary.BigEndian.Uint16(header[1:]), binary.BigEndian.Uint32(header[3:])
 		if size > largestFrame || channel != 0 {

@@ -162,7 +162,7 @@ func TestProbeAnswers(t *testing.T) {
 		{"nothing", nil, ErrUnreachable},
 		{"HTTP", []string{"HTTP/1.1 400 Bad Request\r\n\r\n"}, ErrNotAMQP},
 		{"SSH", []string{"SSH-2.0-OpenSSH\r\n"}, ErrNotAMQP},
-		{"TLS", []string{"\x15\x03\x01\x00\x02\x02\x16"}, ErrNotAMQP},
+		{"TLS", []string{"\x15\x03\x01\x00\x02\x02\x16"}, ErrTLS},
 		{"AMQP 1.0", []string{"AMQP\x00\x01\x00\x00"}, ErrNotAMQP},
 		{"half a frame", []string{start[:20]}, ErrNotAMQP},
 		{"half a header", []string{start[:3]}, ErrNotAMQP},

@@ -153,7 +153,13 @@ type running struct {
 // launch starts a process in the directory, which has its .env.
 func launch(t *testing.T, dir, listen, name string, env ...string) *running {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run=^TestProcess$")
+	return launchTest(t, "^TestProcess$", dir, listen, name, env...)
+}
+
+// launchTest starts a process that is that test.
+func launchTest(t *testing.T, test, dir, listen, name string, env ...string) *running {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run="+test)
 	cmd.Dir = dir
 	// Nothing of the environment of the test, but what a program needs to run.
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, envProcess + "=" + name, envListen + "=" + listen}, env...)

@@ -15,6 +15,7 @@ type receiver struct {
 	mu       sync.Mutex // guards what follows
 	bindings []Binding
 	link     Link // that consumes now, nil for none
+	keepers  []*keeper
 }
 
 func newReceiver(c *connection, dial func(context.Context) (Link, error), handle func(Delivery)) *receiver {
@@ -46,9 +47,15 @@ func (r *receiver) consume(link Link) (session, error) {
 	r.mu.Lock()
 	r.link = link
 	late := slices.Clone(r.bindings[len(bindings):])
+	keepers := slices.Clone(r.keepers)
 	r.mu.Unlock()
 	for _, b := range late {
 		if err := link.Bind(b); err != nil {
+			return session{}, err
+		}
+	}
+	for _, k := range keepers {
+		if err := k.linked(link); err != nil && link.Err() != nil {
 			return session{}, err
 		}
 	}
@@ -90,4 +97,27 @@ func (r *receiver) bind(b Binding) error {
 		return nil
 	}
 	return link.Bind(b)
+}
+
+// keep makes sure of the durable queue of an object, now if there is a link, and on every
+// later one. The error is the broker's refusal; a link that dies has another after it.
+func (r *receiver) keep(k *keeper) error {
+	r.mu.Lock()
+	r.keepers = append(r.keepers, k)
+	link := r.link
+	r.mu.Unlock()
+	if link == nil {
+		return nil
+	}
+	if err := k.linked(link); err != nil && link.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// leave undoes keep, as far as later links go.
+func (r *receiver) leave(k *keeper) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.keepers = slices.DeleteFunc(r.keepers, func(other *keeper) bool { return other == k })
 }

@@ -37,8 +37,8 @@ func (p *prober) Knock(ctx context.Context, a netip.AddrPort) (discovery.Verdict
 	switch {
 	case err == nil:
 		return discovery.LetIn, nil
-	case errors.Is(err, ErrCredentials):
-		return discovery.WrongCredentials, err
+	case errors.Is(err, ErrCredentials), errors.Is(err, ErrTLS) && !oneSided(err):
+		return discovery.WrongCredentials, err // a certificate is one, too
 	case errors.Is(err, ErrVHost), errors.Is(err, ErrTopology):
 		return discovery.NotOurs, err
 	case errors.Is(err, ErrNotAMQP), errors.Is(err, ErrTLS):
@@ -51,7 +51,7 @@ func (p *prober) Knock(ctx context.Context, a netip.AddrPort) (discovery.Verdict
 
 func (p *prober) knock(ctx context.Context, there Address) error {
 	if t, ok := p.transport.(*AMQP); ok {
-		return probe(ctx, there, t.TLS)
+		return probe(ctx, there, t.client(there))
 	}
 	link, err := p.transport.Dial(ctx, there)
 	if err != nil {
@@ -60,82 +60,104 @@ func (p *prober) knock(ctx context.Context, there Address) error {
 	return link.Close()
 }
 
+// askAgain is how long to wait for a first answer before asking once more. A node that has just
+// begun to host its broker lets us in before it hears us.
+const askAgain = 250 * time.Millisecond
+
 // otherAnswers is how long to wait for more nodes when one has answered.
 const otherAnswers = 20 * time.Millisecond
 
 // Greet implements discovery.Prober.
 func (p *prober) Greet(ctx context.Context, a netip.AddrPort) (discovery.Greeting, error) {
 	var heard discovery.Greeting
-	link, err := p.transport.Dial(ctx, p.address(a))
+	err := p.ask(ctx, p.address(a), nodeMessage{Node: p.name}, otherAnswers, func(from seal.Message, said nodeMessage, after time.Duration) {
+		if heard.RoundTrip == 0 {
+			heard.RoundTrip = after
+		}
+		heard.Self = heard.Self || from.Sender == p.sender
+		p.directory.note(from.Sender, said.Node)
+		heard.Nodes = append(heard.Nodes, discovery.Node{ID: [16]byte(from.Sender), Name: said.Node})
+	})
+	return heard, err
+}
+
+// ask asks the nodes of a broker a question, and calls take with the answer of each and how long after
+// the question it came, until no more has come for a while, quiet, after one. The error is why there was none.
+func (p *prober) ask(ctx context.Context, there Address, question nodeMessage, quiet time.Duration, take func(seal.Message, nodeMessage, time.Duration)) error {
+	link, err := p.transport.Dial(ctx, there)
 	if err != nil {
-		return heard, err
+		return err
 	}
 	defer link.Close()
-	reply := answerPrefix + rand.Text()
-	answers, err := link.Consume([]Binding{{ExchangeNode, reply}})
+	question.Reply = answerPrefix + rand.Text()
+	answers, err := link.Consume([]Binding{{ExchangeNode, question.Reply}})
 	if err != nil {
-		return heard, err
+		return err
 	}
 	confirmed := link.Confirmed()
-	question, err := encodeNode(nodeMessage{Node: p.name, Reply: reply})
-	if err == nil {
-		question, err = p.control.sealer.Seal(nil, question, ExchangeNode, helloKey)
-	}
+	plain, err := encodeNode(question)
 	if err != nil {
-		return heard, err
+		return err
 	}
-	began := time.Now()
-	if err := link.Publish(ExchangeNode, helloKey, question); err != nil {
-		return heard, err
+	var asked time.Time
+	put := func() error { // sealed each time: none is opened twice
+		sealed, err := p.control.sealer.Seal(nil, plain, ExchangeNode, helloKey)
+		asked = time.Now()
+		if err == nil {
+			err = link.Publish(ExchangeNode, helloKey, sealed)
+		}
+		return err
 	}
+	if err := put(); err != nil {
+		return err
+	}
+	again := time.NewTicker(askAgain)
+	defer again.Stop()
+	heard := map[seal.SenderID]bool{}
 	var enough <-chan time.Time
 	for {
 		select {
+		case <-again.C:
+			if len(heard) > 0 {
+				continue
+			}
+			if err := put(); err != nil {
+				return err
+			}
 		case _, open := <-confirmed:
 			if !open {
 				confirmed = nil
 			}
 		case d, open := <-answers:
 			if !open {
-				return heard, fmt.Errorf("%w: %w", errNobodyAnswers, link.Err())
+				return fmt.Errorf("%w: %w", errNobodyAnswers, link.Err())
 			}
-			if !p.take(&heard, d, reply, began) {
+			from, said, ok := p.open(d, question.Reply)
+			if !ok || heard[from.Sender] {
 				continue
 			}
-			if enough == nil {
-				enough = time.After(otherAnswers)
-			}
+			heard[from.Sender] = true
+			take(from, said, time.Since(asked))
+			enough = time.After(quiet)
 		case <-enough:
-			return heard, nil
+			return nil
 		case <-ctx.Done():
-			if len(heard.Nodes) > 0 {
-				return heard, nil
+			if len(heard) > 0 {
+				return nil
 			}
-			return heard, errNobodyAnswers
+			return errNobodyAnswers
 		}
 	}
 }
 
-// take adds an answer, and reports whether it was one.
-func (p *prober) take(heard *discovery.Greeting, d Delivery, reply string, began time.Time) bool {
+// open reads an answer, if it is one.
+func (p *prober) open(d Delivery, reply string) (from seal.Message, said nodeMessage, ok bool) {
 	if d.Exchange != ExchangeNode || d.Key != reply {
-		return false
+		return from, said, false
 	}
-	m, err := p.control.opener.Open(nil, d.Body, d.Exchange, d.Key)
-	if err != nil {
-		return false
+	from, err := p.control.opener.Open(nil, d.Body, d.Exchange, d.Key)
+	if err == nil {
+		said, err = decodeNode(from.Body)
 	}
-	said, err := decodeNode(m.Body)
-	if err != nil {
-		return false
-	}
-	if heard.RoundTrip == 0 {
-		heard.RoundTrip = time.Since(began)
-	}
-	if m.Sender == p.sender {
-		heard.Self = true
-	}
-	p.directory.note(m.Sender, said.Node)
-	heard.Nodes = append(heard.Nodes, discovery.Node{ID: [16]byte(m.Sender), Name: said.Node})
-	return true
+	return from, said, err == nil
 }

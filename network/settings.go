@@ -11,7 +11,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/statemesh/statemesh/network/seal"
 )
 
 // What a Config may ask for.
@@ -26,13 +25,18 @@ const (
 )
 
 // settings is a Config in which everything is decided and checked. Broker, Listen, Port,
-// User, Password, Peers and TLS are no longer in it, but what follows from them.
+// User, Password, Peers, Certificates and TLS are no longer in it, but what follows from them.
 type settings struct {
 	Config
 
 	own    Address   // the node's own broker
 	listen string    // where to host it if nobody else does; "" for never
 	peers  []Address // without doubles and without own
+
+	tlsSettings
+
+	keyLists  keyLists
+	givenKeys Config // the keys that are not from the file, and Dir
 
 	// newKey is the path of the file that a new mesh key was written to, "" if there was one.
 	newKey string
@@ -48,6 +52,7 @@ func (c Config) complete() (settings, error) {
 	errs := checkTransport(c)
 	errs = append(errs, env.fill(&c))
 	s := settings{Config: c}
+	errs = append(errs, s.certificates()...)
 	errs = append(errs, s.addresses()...)
 	errs = append(errs, s.lan()...)
 	s.defaults()
@@ -56,7 +61,7 @@ func (c Config) complete() (settings, error) {
 		return settings{}, err
 	}
 	if s.Transport == nil {
-		s.Transport = &AMQP{Name: s.Name, TLS: s.TLS, Heartbeat: s.Heartbeat, TTL: s.TTL}
+		s.Transport = &AMQP{Name: s.Name, TLS: s.TLS, Heartbeat: s.Heartbeat, TTL: s.TTL, identity: s.identity}
 	}
 	if _, speaksAMQP := s.Transport.(*AMQP); !speaksAMQP {
 		s.listen = ""
@@ -65,6 +70,7 @@ func (c Config) complete() (settings, error) {
 		return settings{}, err
 	}
 	s.Broker, s.Listen, s.Port, s.User, s.Password, s.Peers, s.TLS = "", "", 0, "", Secret{}, nil, nil
+	s.Certificates = Certificates{}
 	return s, nil
 }
 
@@ -77,6 +83,9 @@ func checkTransport(c Config) (errs []error) {
 	const elsewhere = "it has no effect with the Transport that is set; set it there"
 	if c.TLS != nil {
 		errs = append(errs, misconfigured("TLS", elsewhere))
+	}
+	if c.Certificates != (Certificates{}) {
+		errs = append(errs, misconfigured("Certificates", elsewhere))
 	}
 	if c.Heartbeat != 0 {
 		errs = append(errs, misconfigured("Heartbeat", elsewhere))
@@ -93,6 +102,9 @@ func (s *settings) addresses() (errs []error) {
 	}
 	read := func(field, text string) (Address, bool) {
 		a, err := parseAddress(text, defaults)
+		if err == nil && s.speaksAMQP() && !strings.Contains(text, "://") && !isLoopback(a.Host) {
+			err = errClear
+		}
 		if err != nil {
 			errs = append(errs, misconfigured(field, "%w", err))
 		}
@@ -119,6 +131,10 @@ func (s *settings) addresses() (errs []error) {
 
 func (s *settings) defaultRule(defaults Address, errs []error) (own Address, listen string, _ []error) {
 	text := s.Listen
+	if s.serving != nil {
+		defaults.TLS = true
+		setDefault(&defaults.Port, DefaultPort)
+	}
 	switch {
 	case text != "":
 	case s.LAN:
@@ -179,8 +195,8 @@ func (s *settings) lan() (errs []error) {
 	if err := d.Check(); err != nil {
 		errs = append(errs, misconfigured("Discovery", "%w", err))
 	}
-	if s.own.TLS {
-		errs = append(errs, misconfigured("LAN", "peers with TLS are not found by their addresses; list them in Peers"))
+	if err := s.lanTLS(); err != nil {
+		errs = append(errs, err)
 	}
 	if _, isMemory := s.Transport.(*Memory); !isMemory {
 		errs = append(errs, s.checkLAN("LAN", "a node that looks for others")...)
@@ -204,6 +220,7 @@ func (s *settings) defaults() {
 	setDefault(&s.Outbox, DefaultOutbox)
 	setDefault(&s.MaxMessage, DefaultMaxMessage)
 	setDefault(&s.TTL, DefaultTTL)
+	setDefault(&s.KeepFor, DefaultKeepFor)
 	setDefault(&s.Forget, DefaultForget)
 	if s.WhenFull == WaitForRoom {
 		setDefault(&s.MaxWait, DefaultMaxWait)
@@ -242,10 +259,14 @@ func (s *settings) check() (errs []error) {
 		"MaxMessage", "it has to be from %d to %d bytes", minMaxMessage, maxMaxMessage)
 	wrong(s.TTL < minTTL || s.TTL > maxTTL,
 		"TTL", "it has to be from %v to %v", minTTL, maxTTL)
+	wrong(s.KeepFor < minKeepFor || s.KeepFor > maxKeepFor || s.KeepFor%time.Millisecond != 0,
+		"KeepFor", "it has to be whole milliseconds, from %v to %v", minKeepFor, maxKeepFor)
 	wrong(s.WhenFull < RejectNewest || s.WhenFull > WaitForRoom,
 		"WhenFull", "it has to be RejectNewest, DropOldest or WaitForRoom")
 	wrong(s.MaxWait < 0 || s.MaxWait != 0 && s.WhenFull != WaitForRoom,
 		"MaxWait", "it has an effect only with WaitForRoom, and cannot be negative")
+	wrong(s.HealthEvery < 0,
+		"HealthEvery", "it cannot be negative")
 	wrong(s.Forget < time.Second,
 		"Forget", "it has to be a second at least")
 	wrong(s.Color < ColorAuto || s.Color > ColorNever,
@@ -255,6 +276,11 @@ func (s *settings) check() (errs []error) {
 
 // keys decides on the keys. It is the last step, because it may write to the disk.
 func (s *settings) keys(env environment) error {
+	if s.identity != nil {
+		for _, w := range s.identity.warnings {
+			s.Logger.Warn(w.text, "file", w.file)
+		}
+	}
 	if env.exposed() {
 		s.Logger.Warn("other users of this machine can read or write the secrets of this file; its mode should be 0600",
 			"file", env.path)
@@ -265,18 +291,17 @@ func (s *settings) keys(env environment) error {
 			return err
 		}
 		s.MeshKey = key
+		env.file[EnvMeshKey] = key.Encode() // it is there now
 		if written {
 			s.newKey = env.path
 			s.Logger.Info("wrote a new mesh key; nodes need the same key to hear each other",
 				"file", env.path, "variable", EnvMeshKey)
 		}
 	}
-	derive := func(key *seal.Key, label string) {
-		if key.IsZero() {
-			*key = s.MeshKey.Derive(label)
-		}
-	}
-	derive(&s.TraceKey, "trace")
-	derive(&s.SpyKey, "spy")
+	s.keyLists = s.Config.keyLists()
+	s.givenKeys = env.withoutOwn(Config{
+		Dir: s.Dir, MeshKey: s.MeshKey, TraceKey: s.TraceKey, SpyKey: s.SpyKey,
+		OpenMeshKeys: s.OpenMeshKeys, OpenTraceKeys: s.OpenTraceKeys, OpenSpyKeys: s.OpenSpyKeys,
+	})
 	return nil
 }

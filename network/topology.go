@@ -10,7 +10,7 @@ const (
 	ExchangeNode  = "statemesh.node"  // what nodes say to each other of themselves
 )
 
-var exchanges = []string{ExchangeMesh, ExchangeTrace, ExchangeSpy, ExchangeNode}
+var exchanges = []string{ExchangeMesh, ExchangeTrace, ExchangeSpy, ExchangeNode, ExchangeKept}
 
 // Defaults of the transports.
 const (

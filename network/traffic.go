@@ -57,7 +57,8 @@ type outMessage struct {
 	at       time.Time // when it was put here
 	sent     time.Time // when it was given to the link
 	lane     lane
-	stale    bool // it waited for the link, and is to be sealed anew; set by next
+	ticket   *ticket // of a kept event that somebody waits for
+	stale    bool    // it waited for the link, and is to be sealed anew; set by next
 }
 
 // size is what the message takes of the outbox's bytes.

@@ -40,6 +40,17 @@ type Link interface {
 	// Bind adds a binding to the queue of Consume.
 	Bind(b Binding) error
 
+	// Keep makes sure that there is a durable queue, bound to ExchangeKept, and one for
+	// what is put aside. A queue that is there keeps its bindings and what it was
+	// declared with. The error wraps ErrTopology if the broker refused, which leaves the
+	// link as it was; else the link is dead.
+	Keep(q KeptQueue) (KeptState, error)
+
+	// ConsumeKept begins to take messages from the queue of that object, of which
+	// prefetch, at least 1, may wait for their Ack or Nack. Any number of consumers share a
+	// queue, and each message goes to one. The error is as for Keep.
+	ConsumeKept(object string, prefetch int) (KeptConsumer, error)
+
 	// Blocked tells when the broker stops (true) and begins again (false) to
 	// take messages; a slow reader hears the newest. The link closes the channel when it
 	// dies. Without a word the broker takes messages.

@@ -8,6 +8,8 @@
 #
 # Every server, its epmd and its distribution port listen on 127.0.0.1 only, on free ports, so several may run at once.
 # RABBIT_LISTEN=address:port makes the server itself listen there instead, for tests in network namespaces.
+# RABBIT_TLS=CERTS makes it serve TLS, and nothing else, to clients with a certificate of its authority; the directory CERTS has
+# ca.pem, cert.pem and key.pem.
 # start takes user and password from RABBIT_USER and RABBIT_PASSWORD; what is not set is "test" and a random password.
 #
 # Exit: 0 done, 1 failed, 2 wrong usage, 3 RabbitMQ is not here (start) or may not or cannot be installed (install).
@@ -81,7 +83,8 @@ free_port() {
 	die 1 "found no free port."
 }
 
-# speaks_amqp tells whether port $2 of address $1 answers the protocol header with a method frame on channel 0.
+# speaks_amqp tells whether port $2 of address $1 answers the protocol header with a method frame on channel 0, or with a
+# TLS alert.
 speaks_amqp() {
 	local first
 	first=$({
@@ -89,7 +92,7 @@ speaks_amqp() {
 		printf 'AMQP\x00\x00\x09\x01' >&3
 		timeout 5 head -c 3 <&3 | od -An -tx1
 	} 2>/dev/null) || return 1
-	[[ $first == " 01 00 00" ]]
+	[[ $first == " 01 00 00" || $first == " 15 03 "* ]]
 }
 
 # processes prints the ids of the processes that run with the environment of the server of directory $1, its epmd among
@@ -106,7 +109,7 @@ processes() {
 
 # launch starts a server on fresh ports and waits till it answers. It fails when the server ends or the time is over.
 launch() {
-	local home=$1 dir=$2 user=$3 password=$4 address=127.0.0.1 port dist epmd deadline
+	local home=$1 dir=$2 user=$3 password=$4 address=127.0.0.1 scheme=amqp listener certs port dist epmd deadline
 	if [[ -n ${RABBIT_LISTEN-} ]]; then
 		address=${RABBIT_LISTEN%:*} port=${RABBIT_LISTEN##*:}
 	else
@@ -117,8 +120,19 @@ launch() {
 	rm -rf "$dir/mnesia"
 	mkdir -p "$dir/mnesia" "$dir/log"
 	printf '[].\n' >"$dir/plugins"
+	listener="listeners.tcp.1 = $address:$port"
+	if [[ -n ${RABBIT_TLS-} ]]; then
+		scheme=amqps certs=$(cd "$RABBIT_TLS" && pwd -P)
+		listener="listeners.tcp = none
+			listeners.ssl.1 = $address:$port
+			ssl_options.cacertfile = $certs/ca.pem
+			ssl_options.certfile = $certs/cert.pem
+			ssl_options.keyfile = $certs/key.pem
+			ssl_options.verify = verify_peer
+			ssl_options.fail_if_no_peer_cert = true"
+	fi
 	cat >"$dir/rabbitmq.conf" <<-CONF
-		listeners.tcp.1 = $address:$port
+		$listener
 		default_user = $user
 		default_pass = $password
 		loopback_users = none
@@ -148,7 +162,7 @@ launch() {
 		fi
 		sleep 0.1
 	done
-	printf 'amqp://%s:%s@%s:%s/\n' "$user" "$password" "$address" "$port"
+	printf '%s://%s:%s@%s:%s/\n' "$scheme" "$user" "$password" "$address" "$port"
 }
 
 random_hex() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }

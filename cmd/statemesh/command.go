@@ -23,7 +23,7 @@ type command struct {
 }
 
 // commands are in the order in which one needs them.
-var commands = []command{keygenCommand, discoverCommand, snoopCommand, sendCommand}
+var commands = []command{keygenCommand, discoverCommand, snoopCommand, sendCommand, healthCommand, testCommand}
 
 func commandNamed(name string) (command, bool) {
 	for _, c := range commands {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"strings"
 
@@ -17,12 +18,18 @@ var keygenCommand = command{
 What .env says already stays as it is. A new .env can be read by its owner alone. What is
 written is named, and not shown. All hosts of a mesh need the same lines: copy the file to
 them, in a way that nobody else can read.
-`,
+
+-rotate makes the next of three steps of changing the key while the mesh runs: a new key
+opens; it seals, and the old one opens; the old one is gone. After each step copy .env to
+all hosts, and wait until their nodes say that the keys have changed.
+` + tlsHelp,
 	setUp: func(t *tool, f *flag.FlagSet) func(context.Context, []string) error {
 		var o keygenOptions
 		declareDir(f, &o.dir)
 		f.StringVar(&o.User, "user", network.DefaultMeshUser, "`NAME` for RABBIT_USER (default "+network.DefaultMeshUser+")")
 		f.BoolVar(&o.LAN, "lan", false, "also write STATEMESH_LAN=1, so that nodes look for others on the LAN")
+		f.BoolVar(&o.rotate, "rotate", false, "make the next step of changing the mesh key, and the keys of trace and spy if there are any")
+		o.tls.declare(f)
 		f.BoolVar(&o.print, "print", false, "print the lines for a new .env, with new secrets, and write no file")
 		return func(context.Context, []string) error { return t.keygen(o) }
 	},
@@ -30,8 +37,10 @@ them, in a way that nobody else can read.
 
 type keygenOptions struct {
 	network.Keygen
-	dir   string
-	print bool
+	dir    string
+	print  bool
+	rotate bool
+	tls    tlsOptions
 }
 
 func (t *tool) keygen(o keygenOptions) error {
@@ -40,6 +49,17 @@ func (t *tool) keygen(o keygenOptions) error {
 		return wrongUsage("-user needs a name")
 	case o.print && o.dir != "":
 		return wrongUsage("-print writes no file, so -dir has no effect")
+	case o.rotate && (o.print || o.LAN || o.User != network.DefaultMeshUser):
+		return wrongUsage("-rotate changes keys, and nothing else: only -dir goes with it")
+	}
+	if err := o.tls.check(o.print, o.rotate); err != nil {
+		return err
+	}
+	if o.tls.Out != "" {
+		return t.keygenTLS(o.dir, o.tls)
+	}
+	if o.rotate {
+		return t.rotate(o)
 	}
 	if o.print {
 		lines, err := o.Lines()
@@ -66,7 +86,24 @@ func (t *tool) keygen(o keygenOptions) error {
 	default:
 		text += "nothing was written\n"
 	}
-	return t.print(text)
+	if err := t.print(text); err != nil || !o.tls.make {
+		return err
+	}
+	return t.keygenTLS(o.dir, o.tls)
+}
+
+// rotate makes a step and says what comes next.
+func (t *tool) rotate(o keygenOptions) error {
+	r, err := o.Rotate(o.dir)
+	if err != nil {
+		return err
+	}
+	done := map[network.RotationStep]string{
+		network.KeyAdded:   "a new key opens. Copy the file to all hosts, then rotate again: it will seal.",
+		network.KeyUsed:    "the new key seals, the old one opens. Copy the file to all hosts, wait a few minutes, then rotate again: the old one will be gone.",
+		network.KeyRetired: "the old key is gone. Copy the file to all hosts.",
+	}
+	return t.print(fmt.Sprintf("%s, step %d of 3 for %s: %s\n", r.Path, r.Step, list(r.Variables), done[r.Step]))
 }
 
 // keygenWarnings says what may surprise later.

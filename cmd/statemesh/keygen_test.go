@@ -142,3 +142,16 @@ func TestKeygenAtOnce(t *testing.T) {
 		t.Errorf("%d say that they wrote; the file has %d lines, want 3", said, strings.Count(got, "\n"))
 	}
 }
+
+func TestKeygenRotate(t *testing.T) {
+	t.Chdir(t.TempDir())
+	prepare(t, "").start("keygen").wait()
+	for _, want := range []string{"step 1 of 3 for MESH_ENCRYPTION_KEY: a new key opens", "step 2 of 3", "step 3 of 3", "step 1 of 3"} {
+		c := prepare(t, "").start("keygen", "-rotate")
+		if code := c.wait(); code != exitOK || !strings.Contains(c.stdout.String(), want) {
+			t.Errorf("exit %d, %q, want %q", code, c.stdout.String(), want)
+		}
+	}
+	prepare(t, "").expect(exitUsage, "", "statemesh keygen: -rotate changes keys, and nothing else: only -dir goes with it; statemesh help keygen tells more\n",
+		"keygen", "-rotate", "-lan")
+}

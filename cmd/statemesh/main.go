@@ -4,6 +4,8 @@
 //	statemesh discover   look once for nodes on the LAN
 //	statemesh snoop      print the trace and spy of a mesh
 //	statemesh send       transmit one event
+//	statemesh health     ask the nodes of a mesh how they are doing
+//	statemesh test       make a Go test of a recorded trace
 //
 // statemesh help COMMAND tells more. It ends with 0; with 1 if something went wrong;
 // with 2 if it was called wrongly.

@@ -267,8 +267,13 @@ func TestHelpOfKeygen(t *testing.T) {
 Write credentials and a mesh key into .env, as far as they are missing there.
 
   -dir DIR     DIR with the file .env (default: the current directory)
+  -host NAME   with -tls: NAME or IP address in the certificate; may be repeated
+               (default: the name of this host)
   -lan         also write STATEMESH_LAN=1, so that nodes look for others on the LAN
+  -out DIR     with -tls and -host: make the files of another host in DIR, and nothing else
   -print       print the lines for a new .env, with new secrets, and write no file
+  -rotate      make the next step of changing the mesh key, and the keys of trace and spy if there are any
+  -tls         also make an authority and a certificate, and write their names into .env
   -user NAME   NAME for RABBIT_USER (default statemesh)
   -h           print this and end
 `

@@ -47,6 +47,7 @@ var suites = []suite{
 	{"exchange", exchangeTests},
 	{"queue", queueTests},
 	{"limits", limitTests},
+	{"durable", durableTests},
 	{"consume", consumeTests},
 	{"acknowledge", acknowledgeTests},
 	{"publish", publishTests},

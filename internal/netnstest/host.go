@@ -24,7 +24,8 @@ type Host struct {
 type port struct {
 	name    string // eth0, eth1, ...
 	address netip.Prefix
-	bridged string // in the namespace of the bridges
+	bridged string    // in the namespace of the bridges
+	soft    *softPort // instead of a bridge
 }
 
 // Host adds a host with interfaces eth0, eth1, ..., one an address. The bits of an
@@ -32,6 +33,18 @@ type port struct {
 // overlap are on the same wire, others are not. It blocks until the interfaces
 // are up. All settings of the kernel are the defaults.
 func (l *Lab) Host(name string, addresses ...netip.Prefix) (*Host, error) {
+	return l.host(name, false, addresses)
+}
+
+// SoftHost is [Lab.Host] with wires that are a switch in this process instead of
+// bridges, so that [Host.Impair] works whatever the kernel can do. They carry some
+// hundred megabits a second. A host of one kind and a host of the other cannot be on
+// the same wire.
+func (l *Lab) SoftHost(name string, addresses ...netip.Prefix) (*Host, error) {
+	return l.host(name, true, addresses)
+}
+
+func (l *Lab) host(name string, soft bool, addresses []netip.Prefix) (*Host, error) {
 	if !goodName.MatchString(name) {
 		return nil, fmt.Errorf("%w %q for a host", ErrName, name)
 	}
@@ -45,16 +58,21 @@ func (l *Lab) Host(name string, addresses ...netip.Prefix) (*Host, error) {
 		return nil, err
 	}
 	for i, a := range addresses {
-		bridge, err := l.wire(a)
+		wire, err := l.wire(a, soft)
 		if err != nil {
 			return nil, err
 		}
-		p := port{fmt.Sprintf("eth%d", i), a, fmt.Sprintf("p%d", l.ports)}
+		p := port{name: fmt.Sprintf("eth%d", i), address: a, bridged: fmt.Sprintf("p%d", l.ports)}
 		l.ports++
-		h.interfaces = append(h.interfaces, p)
-		if err := h.plug(p, bridge); err != nil {
+		if soft {
+			err = h.plugSoft(&p, wire.soft)
+		} else {
+			err = h.plug(p, wire.bridge)
+		}
+		if err != nil {
 			return nil, err
 		}
+		h.interfaces = append(h.interfaces, p)
 	}
 	for i := range h.interfaces {
 		if err := h.waitUp(i); err != nil {
@@ -73,6 +91,26 @@ func (h *Host) plug(p port, bridge string) error {
 	if err != nil {
 		return err
 	}
+	return h.address(p)
+}
+
+// plugSoft makes the interface and the cable to the switch.
+func (h *Host) plugSoft(p *port, wire *softWire) error {
+	t, err := openTap(h.namespace, p.name)
+	if err != nil {
+		return err
+	}
+	// Only a carrier that changes makes the kernel say that an interface is up.
+	if err := errors.Join(t.carrier(false), h.address(*p), t.carrier(true)); err != nil {
+		return errors.Join(err, t.Close())
+	}
+	p.soft = wire.plug(t)
+	h.lab.softPorts = append(h.lab.softPorts, p.soft)
+	return nil
+}
+
+// address gives an interface its address, and sets it up.
+func (h *Host) address(p port) error {
 	add := "address add " + p.address.String() + " dev " + p.name
 	if p.address.Addr().Is6() {
 		add += " nodad"
@@ -89,6 +127,9 @@ func (h *Host) waitUp(i int) error {
 		here, err := run("ip", "-n", h.namespace, "-o", "link", "show", "dev", p.name)
 		if err != nil || !strings.Contains(here, " state UP ") {
 			return false, err
+		}
+		if p.soft != nil {
+			return true, nil
 		}
 		there, err := run("ip", "-n", h.lab.name, "-o", "-d", "link", "show", "dev", p.bridged)
 		return strings.Contains(there, " state forwarding "), err
@@ -145,6 +186,9 @@ func (h *Host) Cut(i int) error {
 	if err != nil {
 		return err
 	}
+	if p.soft != nil {
+		return p.soft.plugged(false)
+	}
 	return ip(h.lab.name, "link set dev "+p.bridged+" down")
 }
 
@@ -154,35 +198,13 @@ func (h *Host) Mend(i int) error {
 	if err != nil {
 		return err
 	}
-	if err := ip(h.lab.name, "link set dev "+p.bridged+" up"); err != nil {
-		return err
+	if p.soft != nil {
+		err = p.soft.plugged(true)
+	} else {
+		err = ip(h.lab.name, "link set dev "+p.bridged+" up")
 	}
-	return h.waitUp(i)
-}
-
-// ErrNetem is wrapped by the error of [Host.Netem] where the kernel or the tc
-// command cannot do it.
-var ErrNetem = errors.New("netnstest: no netem here")
-
-// Netem makes what the host sends by its i-th interface late, lost, or mangled, as
-// tc-netem(8) says: Netem(0, "delay", "50ms", "loss", "1%"). It replaces what was
-// said before; without arguments all is well again.
-func (h *Host) Netem(i int, args ...string) error {
-	p, err := h.port(i)
 	if err != nil {
 		return err
 	}
-	if _, err := exec.LookPath("tc"); err != nil {
-		return fmt.Errorf("%w: %w", ErrNetem, err)
-	}
-	tc := []string{"-n", h.namespace, "qdisc", "replace", "dev", p.name, "root"}
-	if len(args) == 0 {
-		_, err := run("tc", append(tc, "noqueue")...)
-		return err
-	}
-	_, err = run("tc", append(append(tc, "netem"), args...)...)
-	if err != nil && strings.Contains(err.Error(), "qdisc kind is unknown") {
-		return fmt.Errorf("%w: the kernel lacks sch_netem: %w", ErrNetem, err)
-	}
-	return err
+	return h.waitUp(i)
 }

@@ -3,10 +3,13 @@
 // namespace of its own; nothing of the machine's network is touched.
 //
 // A [Lab] holds hosts and wires and removes them all when it is closed. A [Host]
-// runs commands, and can be cut off. [RunTest] runs the calling test once more
+// runs commands, can be cut off, and what it sends can be made late and lost: by the
+// kernel, where that has sch_netem, or else on wires that are a switch in this process;
+// see [Lab.SoftHost]. [RunTest] runs the calling test once more
 // inside a host, and [Inside] says whether this process is in one.
 //
-// It needs Linux, root, and the commands ip (iproute2) and setpriv (util-linux).
+// It needs Linux, root, and the commands ip (iproute2) and setpriv (util-linux); soft
+// hosts need /dev/net/tun.
 package netnstest
 
 import (
@@ -33,13 +36,15 @@ type Lab struct {
 	mu         sync.Mutex // guards what follows
 	namespaces []string   // all that were made
 	wires      []wire
-	ports      int // of all bridges together
+	ports      int // of all wires together
+	softPorts  []*softPort
 	closed     bool
 }
 
-// wire is a bridge, and the networks of those on it.
+// wire is a bridge or a switch of our own, and the networks of those on it.
 type wire struct {
 	bridge   string
+	soft     *softWire
 	prefixes []netip.Prefix
 }
 
@@ -76,7 +81,17 @@ func New(t testing.TB) *TestLab {
 // goroutine of the test.
 func (l *TestLab) Host(name string, addresses ...netip.Prefix) *Host {
 	l.t.Helper()
-	h, err := l.Lab.Host(name, addresses...)
+	return l.must(l.Lab.Host(name, addresses...))
+}
+
+// SoftHost is [Lab.SoftHost] for tests, like Host.
+func (l *TestLab) SoftHost(name string, addresses ...netip.Prefix) *Host {
+	l.t.Helper()
+	return l.must(l.Lab.SoftHost(name, addresses...))
+}
+
+func (l *TestLab) must(h *Host, err error) *Host {
+	l.t.Helper()
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -90,6 +105,8 @@ var (
 	ErrName = errors.New("netnstest: bad name")
 	// ErrWires is wrapped by the error for an address that belongs to two wires.
 	ErrWires = errors.New("netnstest: the address belongs to two wires")
+	// ErrKind is wrapped by the error for an address on a wire of the other kind.
+	ErrKind = errors.New("netnstest: the wire of this address is of another kind")
 )
 
 var (
@@ -132,7 +149,10 @@ func (l *Lab) close() error {
 	for _, namespace := range slices.Backward(l.namespaces) {
 		errs = append(errs, removeNamespace(namespace))
 	}
-	l.namespaces, l.closed = nil, true
+	for _, p := range l.softPorts {
+		errs = append(errs, p.close())
+	}
+	l.namespaces, l.softPorts, l.closed = nil, nil, true
 	return errors.Join(errs...)
 }
 
@@ -147,28 +167,34 @@ func (l *Lab) namespace(name string) error {
 		"link set dev lo up")
 }
 
-// wire returns the bridge for an address: that of the hosts whose networks overlap
+// wire returns the wire for an address: that of the hosts whose networks overlap
 // with it, or a new one. Its callers hold mu.
-func (l *Lab) wire(address netip.Prefix) (bridge string, err error) {
-	found := -1
-	for i, w := range l.wires {
+func (l *Lab) wire(address netip.Prefix, soft bool) (*wire, error) {
+	var found *wire
+	for i := range l.wires {
+		w := &l.wires[i]
 		if !slices.ContainsFunc(w.prefixes, address.Overlaps) {
 			continue
 		}
-		if found >= 0 {
-			return "", fmt.Errorf("%w: %s", ErrWires, address)
+		if found != nil {
+			return nil, fmt.Errorf("%w: %s", ErrWires, address)
 		}
-		found = i
+		found = w
 	}
-	if found < 0 {
+	switch {
+	case found != nil && (found.soft != nil) != soft:
+		return nil, fmt.Errorf("%w: %s", ErrKind, address)
+	case found == nil && soft:
+		l.wires = append(l.wires, wire{soft: new(softWire)})
+		found = &l.wires[len(l.wires)-1]
+	case found == nil:
 		bridge := fmt.Sprintf("br%d", len(l.wires))
 		if err := ip(l.name, "link add "+bridge+" type bridge", "link set dev "+bridge+" up"); err != nil {
-			return "", err
+			return nil, err
 		}
 		l.wires = append(l.wires, wire{bridge: bridge})
-		found = len(l.wires) - 1
+		found = &l.wires[len(l.wires)-1]
 	}
-	w := &l.wires[found]
-	w.prefixes = append(w.prefixes, address.Masked())
-	return w.bridge, nil
+	found.prefixes = append(found.prefixes, address.Masked())
+	return found, nil
 }

@@ -1,7 +1,23 @@
 package broker
 
-// ack handles basic.ack, nack and reject: the deliveries are done with, or go back to their queues.
-func (ch *channel) ack(tag uint64, multiple, requeue bool) *exception {
+// outcome is what became of a delivery.
+type outcome int
+
+const (
+	handled  outcome = iota
+	rejected         // nobody wants it
+	returned         // it goes back to its queue
+)
+
+func refusal(requeue bool) outcome {
+	if requeue {
+		return returned
+	}
+	return rejected
+}
+
+// ack handles basic.ack, nack and reject.
+func (ch *channel) ack(tag uint64, multiple bool, what outcome) *exception {
 	c := ch.c
 	c.mu.Lock()
 	deliveries, found := ch.unacked.take(tag, multiple, c.scratch[:0])
@@ -13,12 +29,15 @@ func (ch *channel) ack(tag uint64, multiple, requeue bool) *exception {
 	if !found {
 		return refuse(preconditionFailed, "unknown delivery tag %d", tag)
 	}
-	if requeue {
+	if what == returned {
 		c.giveBack(deliveries)
 	} else {
 		for i := range deliveries {
 			c.settled.add(-deliveries[i].size())
 		}
+	}
+	if what == rejected {
+		c.reject(deliveries)
 	}
 	clear(deliveries)
 	if cap(deliveries) <= ringKeep {
@@ -73,7 +92,7 @@ func (ch *channel) get(m *method) *exception {
 		return e
 	}
 	noAck := m.has(onlyFlag)
-	found, e := q.get(noAck, func(e *entry, left int) *exception {
+	found, e := q.get(noAck, &c.wakes, func(e *entry, left int) *exception {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		limits := &c.server.config.Limits
@@ -89,7 +108,7 @@ func (ch *channel) get(m *method) *exception {
 		b := args{}.longlong(ch.lastTag)
 		b = appendBool(b, e.redelivered)
 		b = b.shortstr(e.exchange).shortstr(e.key).long(uint32(left))
-		c.out.pending = appendContent(appendMethod(c.out.pending, ch.id, basicGetOk, b), ch.id, e.message, c.frameMax)
+		c.out.pending = appendContent(appendMethod(c.out.pending, ch.id, basicGetOk, b), ch.id, e.message, e.header(c.frameMax), c.frameMax)
 		c.replied(before)
 		return nil
 	})

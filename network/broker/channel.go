@@ -172,11 +172,11 @@ func (ch *channel) handle(m *method) *exception {
 	case basicPublish:
 		return ch.publish(m)
 	case basicAck:
-		return ch.ack(m.delivery, m.has(ackMultiple), false)
+		return ch.ack(m.delivery, m.has(ackMultiple), handled)
 	case basicNack:
-		return ch.ack(m.delivery, m.has(ackMultiple), m.has(nackRequeue))
+		return ch.ack(m.delivery, m.has(ackMultiple), refusal(m.has(nackRequeue)))
 	case basicReject:
-		return ch.ack(m.delivery, false, m.has(onlyFlag))
+		return ch.ack(m.delivery, false, refusal(m.has(onlyFlag)))
 	case basicGet:
 		return ch.get(m)
 	case basicConsume:

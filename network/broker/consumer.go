@@ -50,7 +50,7 @@ func (k *consumer) offer(e *entry, w *wakes) bool {
 	b = append(append(b, byte(len(e.exchange))), e.exchange...)
 	b = append(append(b, byte(len(e.key))), e.key...)
 	b = closeFrame(b, start)
-	c.out.pending = appendContent(b, ch.id, e.message, c.frameMax)
+	c.out.pending = appendContent(b, ch.id, e.message, e.header(c.frameMax), c.frameMax)
 	c.grown(before, w)
 	return true
 }
@@ -179,8 +179,8 @@ func (k *consumer) cancelled(w *wakes) {
 }
 
 // appendContent appends the header and body frames of a message.
-func appendContent(b []byte, channel uint16, m *message, frameMax int) []byte {
-	b = appendFrame(b, frameHeader, channel, m.data[:m.header])
+func appendContent(b []byte, channel uint16, m *message, header []byte, frameMax int) []byte {
+	b = appendFrame(b, frameHeader, channel, header)
 	for body := m.data[m.header:]; len(body) > 0; {
 		n := min(len(body), frameMax-frameOverhead)
 		b = appendFrame(b, frameBody, channel, body[:n])

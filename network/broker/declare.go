@@ -83,7 +83,7 @@ func (ch *channel) handleQueue(m *method) *exception {
 		if e != nil {
 			return e
 		}
-		ch.answer(m, onlyFlag, queuePurgeOk, args{}.long(uint32(q.purge())))
+		ch.answer(m, onlyFlag, queuePurgeOk, args{}.long(uint32(q.purge(&c.wakes))))
 		return nil
 	case e != nil && e.code == notFound:
 		ch.answer(m, queueDeleteNoWait, queueDeleteOk, args{}.long(0))
@@ -140,6 +140,6 @@ func (ch *channel) declareQueue(m *method) *exception {
 // declared answers the declaration of a queue.
 func (ch *channel) declared(m *method, q *queue, touch bool) {
 	ch.lastQueue = q.name
-	messages, consumers := q.status(touch)
+	messages, consumers := q.status(touch, &ch.c.wakes)
 	ch.answer(m, queueNoWait, queueDeclareOk, args{}.shortstr(q.name).long(uint32(messages)).long(uint32(consumers)))
 }

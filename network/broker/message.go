@@ -44,6 +44,7 @@ type entry struct {
 	*message
 	place       uint64 // messages of a queue are ordered by their place
 	expires     int64  // on the server's clock; 0 is never
+	returns     uint32 // how often it was given back to a quorum queue
 	redelivered bool
 }
 

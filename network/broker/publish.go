@@ -205,7 +205,7 @@ func (ch *channel) sendReturn(msg *message) {
 	before := len(c.out.pending)
 	b := appendMethod(c.out.pending, ch.id, basicReturn,
 		args{}.short(uint16(noRoute)).shortstr("NO_ROUTE").shortstr(msg.exchange).shortstr(msg.key))
-	c.out.pending = appendContent(b, ch.id, msg, c.frameMax)
+	c.out.pending = appendContent(b, ch.id, msg, msg.data[:msg.header], c.frameMax)
 	c.replied(before)
 }
 

@@ -30,6 +30,7 @@ type queue struct {
 	usedAt    int64 // when it last had a consumer or was asked for, for x-expires
 	timer     queueTimer
 	ledger    ledger
+	died      []deadLetter // since mu was taken; unlock passes them on
 }
 
 func newQueue(server *Server, name string, settings queueSettings, owner *conn) *queue {
@@ -57,10 +58,25 @@ func (q *queue) unbound(e *exchange, n int) {
 	}
 }
 
+// unlock releases mu and passes on the letters that died since it was taken. No other lock may be held.
+func (q *queue) unlock(w *wakes) {
+	died := q.died
+	q.died = nil
+	q.mu.Unlock()
+	if died != nil {
+		q.server.bury(q, died, w)
+	}
+}
+
 // publish adds a message and gives it to a consumer if one can take it. It returns false if the queue refuses it.
 func (q *queue) publish(m *message, w *wakes) bool {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(w)
+	return q.add(m, w)
+}
+
+// add is publish with mu held.
+func (q *queue) add(m *message, w *wakes) bool {
 	if q.deleted {
 		return true
 	}
@@ -113,19 +129,29 @@ func (q *queue) over(n int, m *message) bool {
 		q.maxLength.set && messages > q.maxLength.value || q.maxBytes.set && body > q.maxBytes.value
 }
 
-// trim drops the oldest messages while the queue is beyond a limit.
+// trim drops the oldest messages while the queue is beyond a limit. A queue that refuses what is too much keeps what it
+// has: messages given back may take it beyond its limit, by as many as were delivered.
 func (q *queue) trim() {
-	for q.ready.n > 0 && q.over(0, nil) {
-		q.drop()
+	for q.overflow == dropHead && q.ready.n > 0 && q.over(0, nil) {
+		q.drop(reasonLength)
 	}
 }
 
-// drop loses the first message.
-func (q *queue) drop() {
+// drop takes the first message out.
+func (q *queue) drop(why reason) {
 	e := q.ready.popFront()
 	q.count(e.message, -1)
 	q.ledger.add(-e.size())
-	q.server.dropped.Add(1)
+	q.lose(e.message, why)
+}
+
+// lose makes a dead letter of a message that has left the queue, or forgets it if the queue has no place for those.
+func (q *queue) lose(m *message, why reason) {
+	if !q.dead.exchange.set || why == reasonNone {
+		q.server.dropped.Add(1)
+		return
+	}
+	q.died = append(q.died, deadLetter{m, why})
 }
 
 // expire drops the messages at the head whose time is over. A now of 0 stands for a time not yet asked for; it returns
@@ -138,7 +164,7 @@ func (q *queue) expire(now int64) int64 {
 		if now <= q.ready.front().expires {
 			break
 		}
-		q.drop()
+		q.drop(reasonExpired)
 	}
 	return now
 }
@@ -174,7 +200,7 @@ func (q *queue) pump(now int64, w *wakes) {
 // resume tells that the consumer can take messages again.
 func (q *queue) resume(k *consumer, w *wakes) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(w)
 	if !k.subscribed || k.active {
 		return
 	}
@@ -187,7 +213,7 @@ func (q *queue) resume(k *consumer, w *wakes) {
 // subscribe adds the consumer, says so by calling started, and gives it what is ready.
 func (q *queue) subscribe(k *consumer, exclusive bool, w *wakes, started func()) *exception {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(w)
 	switch {
 	case q.deleted:
 		return q.server.vhost.noQueue(q.name)
@@ -231,9 +257,9 @@ func (q *queue) forget(k *consumer) {
 }
 
 // get gives the first message to take, which may refuse it. It tells whether there was one.
-func (q *queue) get(noAck bool, take func(e *entry, left int) *exception) (bool, *exception) {
+func (q *queue) get(noAck bool, w *wakes, take func(e *entry, left int) *exception) (bool, *exception) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(w)
 	q.usedAt = q.server.now()
 	q.expire(q.usedAt)
 	defer q.rest()
@@ -255,7 +281,13 @@ func (q *queue) get(noAck bool, take func(e *entry, left int) *exception) (bool,
 // requeue gives back messages that were delivered, to their old places. They are ordered by place.
 func (q *queue) requeue(entries []entry, w *wakes) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(w)
+	if q.quorum && !q.deleted {
+		entries = q.counted(entries)
+		if len(entries) == 0 {
+			return
+		}
+	}
 	for i := range entries {
 		entries[i].redelivered = true
 		q.count(entries[i].message, 1)
@@ -272,10 +304,25 @@ func (q *queue) requeue(entries []entry, w *wakes) {
 	q.rest()
 }
 
+// counted counts one more delivery that came to nothing for each message, and takes out those that had as many as they may.
+func (q *queue) counted(entries []entry) []entry {
+	left := entries[:0]
+	for _, e := range entries {
+		e.returns++
+		if q.deliveryLimit.set && int64(e.returns) > q.deliveryLimit.value {
+			q.ledger.add(-e.size())
+			q.lose(e.message, reasonDeliveryLimit)
+			continue
+		}
+		left = append(left, e)
+	}
+	return left
+}
+
 // purge drops all ready messages and returns how many they were.
-func (q *queue) purge() int {
+func (q *queue) purge(w *wakes) int {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(w)
 	q.expire(0)
 	return q.clear()
 }
@@ -292,7 +339,7 @@ func (q *queue) shed(bytes int64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for q.ready.n > 0 && q.bytes > bytes {
-		q.drop()
+		q.drop(reasonNone) // a dead letter would need the room that is wanted
 	}
 	q.ledger.flush()
 }
@@ -305,9 +352,9 @@ func (q *queue) held() int64 {
 }
 
 // status returns the number of ready messages and of consumers. touch counts as use.
-func (q *queue) status(touch bool) (messages, consumers int) {
+func (q *queue) status(touch bool, w *wakes) (messages, consumers int) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
+	defer q.unlock(w)
 	now := q.expire(0)
 	if touch && q.expires.set {
 		if now == 0 {
@@ -331,7 +378,8 @@ func (q *queue) delete(ifUnused, ifEmpty bool) (consumers []*consumer, messages 
 	case ifEmpty && q.ready.n > 0:
 		return nil, 0, "is not empty"
 	}
-	q.deleted = true
+	q.server.dropped.Add(uint64(len(q.died)))
+	q.deleted, q.died = true, nil
 	consumers, q.consumers = q.consumers, nil
 	for _, k := range consumers {
 		q.forget(k)

@@ -41,7 +41,7 @@ func BenchmarkServer(b *testing.B) {
 	out.publish("q", make([]byte, 256))
 	in.delivered(1)
 	one := appendMethod(nil, 1, basicDeliver, args{}.shortstr("tag q").longlong(1).octet(0).shortstr("").shortstr("q"))
-	one = appendContent(one, 1, &message{data: make([]byte, 14+256), header: 14}, 128<<10)
+	one = appendContent(one, 1, &message{data: make([]byte, 14+256), header: 14}, make([]byte, 14), 128<<10)
 
 	batches := b.N/batch + 1
 	done := make(chan error, 1)

@@ -232,6 +232,9 @@ func (s *Server) makeRoom() bool {
 		var largest *queue
 		var most int64
 		for _, q := range s.vhost.all() {
+			if q.overflow == rejectPublish {
+				continue // loses nothing
+			}
 			if n := q.held(); n > most {
 				largest, most = q, n
 			}

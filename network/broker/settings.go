@@ -22,12 +22,16 @@ type queueSettings struct {
 	maxLength optional // x-max-length
 	maxBytes  optional // x-max-length-bytes
 	overflow  overflowPolicy
+
+	quorum        bool     // x-queue-type: counts how often each message is delivered
+	deliveryLimit optional // x-delivery-limit, of a quorum queue
+	dead          deadLetters
 }
 
 // The arguments RabbitMQ knows and this broker does not: they change what happens to messages, so they are refused
 // rather than ignored.
 var (
-	refusedQueueArguments    = []string{"x-dead-letter-exchange", "x-dead-letter-routing-key", "x-max-priority", "x-single-active-consumer"}
+	refusedQueueArguments    = []string{"x-max-priority", "x-single-active-consumer"}
 	refusedExchangeArguments = []string{"alternate-exchange"}
 	refusedConsumerArguments = []string{"x-priority"}
 )
@@ -54,8 +58,11 @@ func (s *queueSettings) parse(t table) *exception {
 	if e := refuseArguments(t, refusedQueueArguments); e != nil {
 		return e
 	}
-	if f, found := t.find("x-queue-type"); found && string(f.value) != "classic" {
-		return refuse(notImplemented, "argument 'x-queue-type' other than 'classic'")
+	if e := s.parseType(t); e != nil {
+		return e
+	}
+	if e := s.dead.parse(t); e != nil {
+		return e
 	}
 	for _, c := range []struct {
 		name        string
@@ -66,6 +73,7 @@ func (s *queueSettings) parse(t table) *exception {
 		{"x-expires", &s.expires, 1, maxTTL},
 		{"x-max-length", &s.maxLength, 0, 1<<63 - 1},
 		{"x-max-length-bytes", &s.maxBytes, 0, 1<<63 - 1},
+		{"x-delivery-limit", &s.deliveryLimit, 0, 1<<63 - 1},
 	} {
 		f, found := t.find(c.name)
 		if !found {
@@ -80,11 +88,41 @@ func (s *queueSettings) parse(t table) *exception {
 	if f, found := t.find("x-overflow"); found {
 		switch policy := overflowPolicy(f.value); {
 		case policy == dropHead:
-		case policy == rejectPublish, policy == "reject-publish-dlx": // there is no dead-lettering
+		case policy == rejectPublish:
 			s.overflow = rejectPublish
+		case policy == "reject-publish-dlx":
+			return refuse(notImplemented, "argument 'x-overflow' of 'reject-publish-dlx'")
 		default:
 			return refuse(preconditionFailed, "invalid arg 'x-overflow': none of drop-head, reject-publish, reject-publish-dlx")
 		}
+	}
+	return nil
+}
+
+// parseType reads x-queue-type. A quorum queue is one like any other here, in memory on one host; what it is asked for is
+// that it counts deliveries, which a classic one does not.
+func (s *queueSettings) parseType(t table) *exception {
+	f, found := t.find("x-queue-type")
+	switch {
+	case !found:
+	case f.kind != 'S', string(f.value) != "classic" && string(f.value) != "quorum" && string(f.value) != "stream":
+		return refuse(preconditionFailed, "invalid arg 'x-queue-type': neither classic nor quorum")
+	case string(f.value) == "stream":
+		return refuse(notImplemented, "argument 'x-queue-type' of 'stream'")
+	case string(f.value) == "quorum":
+		s.quorum = true
+	}
+	switch _, limited := t.find("x-delivery-limit"); {
+	case limited && !s.quorum:
+		return refuse(preconditionFailed, "invalid arg 'x-delivery-limit' for a queue of type classic")
+	case !s.quorum:
+		return nil
+	case s.exclusive:
+		return refuse(preconditionFailed, "invalid property 'exclusive-owner' for a queue of type quorum")
+	case s.autoDelete:
+		return refuse(preconditionFailed, "invalid property 'auto-delete' for a queue of type quorum")
+	case !s.durable:
+		return refuse(preconditionFailed, "invalid property 'non-durable' for a queue of type quorum")
 	}
 	return nil
 }

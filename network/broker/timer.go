@@ -18,6 +18,7 @@ func (q *queue) rest() {
 // tick is what the timer calls.
 func (q *queue) tick() {
 	defer q.server.timers.Done()
+	var w wakes
 	q.mu.Lock()
 	q.timer.armed = false
 	now := q.expire(q.server.now())
@@ -25,15 +26,14 @@ func (q *queue) tick() {
 	if !over {
 		q.rest()
 	}
-	q.mu.Unlock()
+	q.unlock(&w)
 	if over {
-		var w wakes
 		q.server.vhost.deleteQueue(q, true, false, &w)
-		w.flush()
 		q.mu.Lock()
 		q.rest() // somebody may have come in time
-		q.mu.Unlock()
+		q.unlock(&w)
 	}
+	w.flush()
 }
 
 // queueTimer is the one timer of a queue. It may ring early, but never misses what it was armed for: who has armed it

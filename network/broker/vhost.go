@@ -36,8 +36,14 @@ func newVHost(name string, limits *Limits) *vhost {
 	return v
 }
 
-// route finds the queues for a message. The default exchange, whose name is empty, sends to the queue named by the key.
+// route finds the queues for a message that a client publishes.
 func (v *vhost) route(exchangeName, key string) (*route, *exception) {
+	return v.find(exchangeName, key, false)
+}
+
+// find finds the queues for a message. The default exchange, whose name is empty, sends to the queue named by the key.
+// Internal exchanges are only for the broker itself.
+func (v *vhost) find(exchangeName, key string, internal bool) (*route, *exception) {
 	r := &route{exchange: exchangeName, key: key}
 	v.mu.RLock()
 	r.generation = v.generation.Load()
@@ -57,7 +63,7 @@ func (v *vhost) route(exchangeName, key string) (*route, *exception) {
 	switch {
 	case e == nil:
 		return nil, v.noExchange(exchangeName)
-	case e.internal:
+	case e.internal && !internal:
 		return nil, refuse(accessRefused, "cannot publish to internal exchange '%s' in vhost '%s'", exchangeName, v.name)
 	}
 	r.queues = targets(e.kind, bindings, key)
@@ -299,6 +305,10 @@ func (v *vhost) equal(name string, want, have queueSettings) *exception {
 		{"x-max-length", want.maxLength, have.maxLength},
 		{"x-max-length-bytes", want.maxBytes, have.maxBytes},
 		{"x-overflow", want.overflow, have.overflow},
+		{"x-queue-type", want.queueType(), have.queueType()},
+		{"x-delivery-limit", want.deliveryLimit, have.deliveryLimit},
+		{"x-dead-letter-exchange", want.dead.exchange, have.dead.exchange},
+		{"x-dead-letter-routing-key", want.dead.key, have.dead.key},
 	} {
 		if c.want != c.have {
 			return v.unequal(c.arg, "queue", name, c.want, c.have)
@@ -318,6 +328,8 @@ func (v *vhost) deleteQueue(q *queue, ifUnused, ifEmpty bool, w *wakes) (int, *e
 	consumers, messages, reason := q.delete(ifUnused, ifEmpty)
 	if reason != "" {
 		v.mu.Unlock()
+		q.mu.Lock()
+		q.unlock(w) // what has expired
 		return 0, refuse(preconditionFailed, "queue '%s' in vhost '%s' %s", q.name, v.name, reason)
 	}
 	delete(v.queues, q.name)

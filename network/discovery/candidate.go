@@ -15,8 +15,8 @@ const (
 	Self                            // our own broker, by another way
 	LetIn                           // the broker lets us in; the next question is who is there
 	NotOurs                         // the broker lets us in, but nobody there answers; or not into the virtual host
-	WrongCredentials                // a broker that does not take our user and password
-	NotAMQP                         // something else listens there
+	WrongCredentials                // a broker that does not take our user and password, or certificate
+	NotAMQP                         // something else listens there, or only one side speaks TLS
 	Refused                         // a host where nobody listens
 	Dead                            // no answer
 	NotAllowed                      // outside of what may be contacted; nothing was sent there

@@ -222,7 +222,7 @@ func (l *lan) admit(c Candidate) {
 		c.Verdict = NotAllowed
 		c.Err = fmt.Errorf("%v is outside of the networks that may be contacted", c.Address.Addr())
 		l.judged(c)
-	case l.wary.avoids(c.Address):
+	case c.Via != RungAlien && l.wary.avoids(c.Address):
 		// It was no peer the last time, and would be no other today.
 	default:
 		r.seen[c.Address] = pending

@@ -51,6 +51,7 @@
 //     is forgotten, its epoch too. Envelopes of it that are not older than MaxAge
 //     can be replayed. That takes more than MaxSenders senders within MaxAge,
 //     and only who has the key can make up a sender.
+//   - With AllowRepeats nothing is remembered at all: that is left to the caller.
 //
 // A stamp may be up to MaxAhead in the future, so an envelope lives for at most
 // MaxAge + MaxAhead. MaxAge has to cover the clock difference between two hosts and

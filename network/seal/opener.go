@@ -40,6 +40,13 @@ type OpenerConfig struct {
 	// DefaultMaxSenders.
 	MaxSenders int
 
+	// AllowRepeats makes the Opener remember nothing: every authentic envelope of the right
+	// age opens, as often as it comes, in any order, and ErrOldEpoch, ErrReplay and ErrBehind
+	// do not occur. It is for messages that are delivered again on purpose until they are
+	// acknowledged. The caller has to drop what it has handled already, by Sender, Epoch and
+	// Sequence, for as long as MaxAge lets an envelope open.
+	AllowRepeats bool
+
 	// Now is the clock that time stamps are compared with; nil means time.Now.
 	Now func() time.Time
 }
@@ -55,6 +62,7 @@ type Opener struct {
 	maxAhead time.Duration
 	from     time.Time // NotBefore
 	now      func() time.Time
+	repeats  bool
 	heard    memory
 }
 
@@ -78,6 +86,7 @@ func NewOpener(ring *Ring, config OpenerConfig) *Opener {
 		maxAhead: config.MaxAhead,
 		from:     config.NotBefore,
 		now:      clock(config.Now),
+		repeats:  config.AllowRepeats,
 	}
 	if o.maxAge <= 0 {
 		o.maxAge = DefaultMaxAge
@@ -137,7 +146,7 @@ func (o *Opener) Open(dst, envelope []byte, exchange, routingKey string) (Messag
 	copy(m.Sender[:], header[atSender:])
 	stamp := binary.BigEndian.Uint64(inside)
 	err := o.checkStamp(stamp)
-	if err == nil {
+	if err == nil && !o.repeats {
 		err = o.heard.accept(m.Sender, m.Epoch, m.Sequence)
 	}
 	if err != nil {
