@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 	"unicode"
-
 )
 
 // What a Config may ask for.
