@@ -146,7 +146,7 @@ launch() {
 
 	# Nobody but the server may keep our output open, or a caller that reads it would wait for ever.
 	env -u RABBIT_USER -u RABBIT_PASSWORD \
-		HOME="$dir" STATEMESH_RABBITMQ_DIR="$dir" \
+		HOME="$dir" STATEMESH_RABBITMQ_DIR="$dir" ERL_CRASH_DUMP="$dir/erl_crash.dump" \
 		RABBITMQ_NODENAME="rabbit-$port@localhost" RABBITMQ_CONF_ENV_FILE=/dev/null \
 		RABBITMQ_CONFIG_FILE="$dir/rabbitmq.conf" RABBITMQ_ADVANCED_CONFIG_FILE="$dir/none" RABBITMQ_ENABLED_PLUGINS_FILE="$dir/plugins" \
 		RABBITMQ_MNESIA_BASE="$dir/mnesia" RABBITMQ_LOG_BASE="$dir/log" RABBITMQ_PID_FILE="$dir/pid" \
