@@ -205,6 +205,7 @@ func (n *Node) sayHello(stop <-chan struct{}) {
 			return
 		case <-every.C:
 		}
+		n.listen()
 		for _, p := range n.peers.all() {
 			if p.current().state == "up" {
 				p.greet()
@@ -213,3 +214,25 @@ func (n *Node) sayHello(stop <-chan struct{}) {
 		every.Reset(n.config.Heartbeat)
 	}
 }
+
+// listen finds out whether the own broker still gives us what we asked it for: our own
+// hello, said before, has to have come back. A cluster that lost a member may forget what a
+// queue is bound to, and say nothing; then the queue is declared anew on another link.
+func (n *Node) listen() {
+	own, receiver := n.peers.own().current(), n.receiver.current()
+	said := time.Now().Add(-n.config.Heartbeat)
+	settled := func(s connectionStatus) bool { return s.state == "up" && s.since.Before(said) }
+	if n.heardSelf.Swap(false) || !settled(own) || !settled(receiver) {
+		n.deaf = 0
+		return
+	}
+	if n.deaf++; n.deaf < deafAfter {
+		return
+	}
+	n.deaf = 0
+	n.report.report("deaf", "the broker does not give back what we say; asking it anew for what we hear", "broker", n.config.own.String())
+	n.receiver.renew()
+}
+
+// deafAfter is how many hellos in a row have to be missing.
+const deafAfter = 3

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/statemesh/statemesh/activeobject"
@@ -43,6 +44,8 @@ type Node struct {
 	keptCounts   keptCounts
 	warnVolatile sync.Once
 
+	heardSelf atomic.Bool // the broker gave back what we say to nodes
+	deaf      int         // how often it has not, in a row; belongs to sayHello
 	directory directory
 	numbers   numbers
 	gaps      gaps
@@ -423,6 +426,9 @@ func (n *Node) deliver(c *channel, body []byte, key string, except *ActiveObject
 // receive handles what the own broker delivers, on the receiver's goroutine.
 func (n *Node) receive(d Delivery) {
 	if sender, ok := seal.ClaimedSender(d.Body); ok && sender == n.sender {
+		if d.Exchange == ExchangeNode {
+			n.heardSelf.Store(true)
+		}
 		return // our own, back from the broker; who heard it here has it already
 	}
 	var c *channel

@@ -121,3 +121,14 @@ func (r *receiver) leave(k *keeper) {
 	defer r.mu.Unlock()
 	r.keepers = slices.DeleteFunc(r.keepers, func(other *keeper) bool { return other == k })
 }
+
+// renew ends the link that consumes, if there is one; the next one asks for everything
+// again.
+func (r *receiver) renew() {
+	r.mu.Lock()
+	link := r.link
+	r.mu.Unlock()
+	if link != nil {
+		link.Close()
+	}
+}

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -78,6 +79,9 @@ func (p *prober) Greet(ctx context.Context, a netip.AddrPort) (discovery.Greetin
 		p.directory.note(from.Sender, said.Node)
 		heard.Nodes = append(heard.Nodes, discovery.Node{ID: [16]byte(from.Sender), Name: said.Node})
 	})
+	if err != nil && !errors.Is(err, errNobodyAnswers) {
+		err = fmt.Errorf("%w: %w", discovery.ErrGone, err)
+	}
 	return heard, err
 }
 
@@ -130,7 +134,7 @@ func (p *prober) ask(ctx context.Context, there Address, question nodeMessage, q
 			}
 		case d, open := <-answers:
 			if !open {
-				return fmt.Errorf("%w: %w", errNobodyAnswers, link.Err())
+				return cmp.Or(link.Err(), ErrLost)
 			}
 			from, said, ok := p.open(d, question.Reply)
 			if !ok || heard[from.Sender] {

@@ -23,6 +23,7 @@ type scene struct {
 	t       *testing.T
 	verdict map[string]Verdict // by address; Dead for all others
 	silent  map[string]bool    // accepts, and says nothing
+	gone    bool               // nobody can be asked
 
 	mu     sync.Mutex // guards what follows
 	knocks []string
@@ -51,6 +52,9 @@ func (s *scene) Knock(ctx context.Context, a netip.AddrPort) (Verdict, error) {
 
 // Greet implements Prober.
 func (s *scene) Greet(ctx context.Context, a netip.AddrPort) (Greeting, error) {
+	if s.gone {
+		return Greeting{}, fmt.Errorf("%w: really", ErrGone)
+	}
 	switch s.verdict[a.Addr().String()] {
 	case Ours:
 		return Greeting{Nodes: []Node{{Name: "node" + a.Addr().String()}}, RoundTrip: time.Millisecond}, nil
@@ -407,6 +411,43 @@ func TestAlienWhoWasRefusedInThisRound(t *testing.T) {
 		synctest.Wait()
 		if n := len(s.found); n != 2 || s.found[1].Verdict != Ours {
 			s.t.Errorf("found %+v, want it refused and then ours", s.found)
+		}
+	})
+}
+
+// Who was no peer is left alone for a while, but not if he speaks to us with our key.
+func TestAlienWhoWasNotOurs(t *testing.T) {
+	inVirtualTime(t, func(s *scene) {
+		s.verdict["10.0.0.2"] = NotOurs
+		d, err := New(s.config(fake{name: "arp", finds: []string{"10.0.0.2"}}))
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		defer d.Close()
+		if err := d.Start(context.Background()); err != nil {
+			s.t.Fatal(err)
+		}
+		<-d.Settled()
+		d.Look()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		s.verdict["10.0.0.2"] = Ours
+		d.Alien(netip.MustParseAddrPort("10.0.0.2:5672"))
+		synctest.Wait()
+		if last := s.found[len(s.found)-1]; last.Verdict != Ours {
+			s.t.Errorf("found %+v, want it ours in the end", s.found)
+		}
+	})
+}
+
+// A broker that lets a scout in and is gone before it can ask is dead, not a stranger.
+func TestGoneBeforeTheQuestion(t *testing.T) {
+	inVirtualTime(t, func(s *scene) {
+		s.verdict["10.0.0.2"] = Ours
+		s.gone = true
+		report, err := Round(context.Background(), s.config(fake{name: "arp", finds: []string{"10.0.0.2"}}))
+		if err != nil || report.Count(Dead) != 1 {
+			s.t.Errorf("%+v, %v, want it dead", report.Candidates, err)
 		}
 	})
 }

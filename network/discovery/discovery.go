@@ -131,6 +131,9 @@ func (o Options) allows(address netip.Addr) bool {
 	return false
 }
 
+// ErrGone: a broker that had let us in could not be asked.
+var ErrGone = errors.New("discovery: the broker went away")
+
 // Prober looks closer at an address. Its methods are called from several goroutines
 // at once, and block as long as ctx allows.
 type Prober interface {
@@ -139,7 +142,8 @@ type Prober interface {
 	Knock(ctx context.Context, address netip.AddrPort) (Verdict, error)
 
 	// Greet asks, by way of the broker, who is there. It returns as soon as somebody
-	// answered, and a little later for the others; an error if nobody did.
+	// answered, and a little later for the others; an error if nobody did, which wraps
+	// ErrGone if the question could not even be asked.
 	Greet(ctx context.Context, address netip.AddrPort) (Greeting, error)
 }
 

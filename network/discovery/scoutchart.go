@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -132,6 +133,8 @@ func (s *scout) greet(hsm.Event) hsm.Status {
 	s.work.Go(func() {
 		heard, err := s.prober.Greet(ctx, address)
 		switch {
+		case errors.Is(err, ErrGone):
+			s.PostFIFO(hsm.Event{Signal: notAnswered, Payload: finding{verdict: Dead, err: err}})
 		case err != nil:
 			s.PostFIFO(hsm.Event{Signal: notAnswered, Payload: finding{verdict: NotOurs, err: err}})
 		case heard.Self:
