@@ -1,0 +1,123 @@
+package director
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/statemesh/statemesh/internal/faults/actor"
+	"github.com/statemesh/statemesh/internal/faults/judge"
+	"github.com/statemesh/statemesh/internal/faults/ledger"
+	"github.com/statemesh/statemesh/internal/faults/schedule"
+	"github.com/statemesh/statemesh/internal/netnstest"
+)
+
+func TestPlan(t *testing.T) {
+	for _, c := range []struct {
+		broker                   string
+		memory, nodes, endangers bool
+	}{
+		{Embedded, false, true, false},
+		{RabbitMQ, true, false, false},
+		{Cluster, true, false, true},
+	} {
+		p := Options{Broker: c.broker, For: time.Minute}.Plan()
+		if got := slices.Contains(p.Kinds, schedule.FillMemory); got != c.memory {
+			t.Errorf("%s: memory is filled: %v", c.broker, got)
+		}
+		if got := slices.Contains(p.Kinds, schedule.SkewClock); got != actor.CanSkew {
+			t.Errorf("%s: clocks are wrong: %v", c.broker, got)
+		}
+		if p.NodesHost != c.nodes || p.Majority != c.endangers {
+			t.Errorf("%s: %+v", c.broker, p)
+		}
+	}
+}
+
+// TestServes looks for who listens on a host.
+func TestServes(t *testing.T) {
+	if netnstest.InChild() {
+		netnstest.RequireInside(t)
+		ask := func(want bool) {
+			t.Helper()
+			if got, err := serves(os.Getpid()); got != want || err != nil {
+				t.Errorf("serves: %v, %v; want %v", got, err, want)
+			}
+		}
+		ask(false)
+		other, err := net.Listen("tcp", "127.0.0.1:5671")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		ask(false)
+		for _, at := range []string{"127.0.0.1:5672", ":5672"} {
+			l, err := net.Listen("tcp", at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ask(true)
+			if got, err := serves(os.Getppid()); got || err != nil && !os.IsNotExist(err) {
+				t.Errorf("another process: %v, %v", got, err)
+			}
+			l.Close()
+			ask(false)
+		}
+		return
+	}
+	lab := netnstest.New(t)
+	netnstest.RunTest(t, lab.Host("a").Command)
+}
+
+func TestWatch(t *testing.T) {
+	var nodes []*node
+	var writers []*ledger.Writer
+	running := make(chan struct{})
+	for _, name := range []string{"a", "b"} {
+		path := filepath.Join(t.TempDir(), name)
+		w, err := ledger.Create(path, name+"-0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+		writers = append(writers, w)
+		nodes = append(nodes, &node{name: name, ended: running, lives: []*judge.Life{{Name: name + "-0", Path: path}}})
+	}
+	since := time.Now()
+	write := func(w int, l ledger.Line) {
+		t.Helper()
+		if err := writers[w].Write(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cross := func(at time.Time, number uint64) {
+		t.Helper()
+		for w, other := range []string{"b", "a"} {
+			own := []string{"a", "b"}[w]
+			write(w, ledger.Line{Kind: ledger.Got, At: at, Event: ledger.Event{Life: other + "-0", Chart: "c_" + other, Number: number}, By: "c_" + own})
+			write(w, ledger.Line{Kind: ledger.Try, At: at, Event: ledger.Event{Chart: "c_" + own, Number: number}})
+		}
+	}
+	cross(since.Add(-time.Minute), 1)
+	watch := newWatch(nodes)
+	meshed := func(want bool) {
+		t.Helper()
+		if err := watch.look(); err != nil {
+			t.Fatal(err)
+		}
+		if got := watch.meshed(since); got != want {
+			t.Errorf("meshed: %v, want %v", got, want)
+		}
+	}
+	meshed(false)
+	cross(since.Add(-time.Second), 2)
+	meshed(false)
+	cross(since.Add(time.Second), 3)
+	meshed(true)
+	if want := since.Add(time.Second).Truncate(time.Microsecond); !watch.newest.Equal(want) {
+		t.Errorf("the newest arrival at %v, want %v", watch.newest, want)
+	}
+}

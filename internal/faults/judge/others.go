@@ -1,0 +1,142 @@
+package judge
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/statemesh/statemesh/internal/faults/ledger"
+)
+
+// nothingLeft: a process that has closed its node has no more goroutines and open files
+// than before there was one. While it works it has, in the end, no more of them than the
+// first life of its node had when that had settled, before the faults, if that had as many
+// peers and neither hosts the broker; and no more memory.
+func (r *Run) nothingLeft() Promise {
+	p := Promise{Name: "nothing left: goroutines, files, memory", Held: true}
+	lives, compared, heap := 0, 0, 0
+	for _, l := range r.whole() {
+		lives++
+		before, after := l.end.Before, l.end.After
+		if after.Goroutines > before.Goroutines || after.Files > before.Files {
+			p.brokeBy("%s: %d goroutines and %d files before there was a node, %d and %d after it was closed", l.Name,
+				before.Goroutines, before.Files, after.Goroutines, after.Files)
+		}
+		first := r.firstBase(l.Node)
+		if first == nil {
+			continue
+		}
+		base, now := first.Now, l.end.Now
+		more := now.Heap - base.Heap
+		heap = max(heap, more)
+		if more > r.Heap {
+			p.brokeBy("%s: %d KiB of heap in the beginning, %d in the end", l.Name, base.Heap>>10, now.Heap>>10)
+		}
+		if first.Hosting || l.end.Hosting || up(first) != len(l.end.Peers) {
+			continue // what a broker needs depends on who is connected
+		}
+		compared++
+		if now.Goroutines > base.Goroutines || now.Files > base.Files {
+			p.brokeBy("%s: %d goroutines and %d files in the beginning, %d and %d in the end", l.Name,
+				base.Goroutines, base.Files, now.Goroutines, now.Files)
+		}
+	}
+	p.Figures = fmt.Sprintf("%d processes as before their nodes, %d of them as in the beginning while they worked, heap at most %+d KiB",
+		lives, compared, heap>>10)
+	return p
+}
+
+// firstBase returns what the first life of a node told when it had settled.
+func (r *Run) firstBase(node string) *ledger.Report {
+	for _, l := range r.nodes() {
+		if l.Node == node {
+			return l.base
+		}
+	}
+	return nil
+}
+
+// up is how many brokers the process was connected to.
+func up(r *ledger.Report) (n int) {
+	for _, p := range r.Peers {
+		if p.State == "up" {
+			n++
+		}
+	}
+	return n
+}
+
+// notBlocked: no call of Transmit took longer than the bound, but while the process was
+// stopped.
+func (r *Run) notBlocked() Promise {
+	p := Promise{Name: "no chart blocked", Held: true}
+	var longest time.Duration
+	calls, failed := 0, 0
+	for _, l := range r.Lives {
+		for chart, events := range l.sent {
+			for i, s := range events {
+				if s.kind != ledger.Sent && s.kind != ledger.Failed {
+					continue
+				}
+				calls++
+				if s.failed() {
+					failed++
+				}
+				if r.stopped(l.Node, s.tried, s.returned) {
+					continue
+				}
+				longest = max(longest, s.took)
+				if s.took > r.Blocked {
+					p.brokeBy("%s of %s: Transmit of event %d took %v, at %s", chart, l.Name, i+1, s.took, s.tried.Format("15:04:05.000"))
+				}
+			}
+		}
+	}
+	p.Figures = fmt.Sprintf("%d calls of Transmit, the longest took %v (bound %v), %d returned an error", calls, longest.Round(time.Microsecond), r.Blocked, failed)
+	return p
+}
+
+// allHearAll: soon after the last fault every process has heard every other one.
+func (r *Run) allHearAll() Promise {
+	p := Promise{Name: "all hear all again", Held: true}
+	var last time.Duration
+	pairs := 0
+	for _, receiver := range r.whole() {
+		for _, sender := range r.whole() {
+			if receiver == sender {
+				continue
+			}
+			pairs++
+			first := r.heardAgain(receiver, sender)
+			switch {
+			case first.IsZero():
+				p.brokeBy("%s has not heard %s", receiver.Name, sender.Name)
+				continue
+			case first.Sub(r.Healed) > r.Again:
+				p.brokeBy("%s has heard %s after %v", receiver.Name, sender.Name, first.Sub(r.Healed).Round(time.Millisecond))
+			}
+			last = max(last, first.Sub(r.Healed))
+		}
+	}
+	p.Figures = fmt.Sprintf("%d pairs of processes, the last one after %v (bound %v)", pairs, last.Round(time.Millisecond), r.Again)
+	return p
+}
+
+// heardAgain returns when the receiver first got something that was sent when all was
+// well, the zero time for never.
+func (r *Run) heardAgain(receiver, sender *Life) (first time.Time) {
+	for way, arrivals := range receiver.got {
+		if way.life != sender.Name {
+			continue
+		}
+		for _, a := range arrivals {
+			if a.number > uint64(len(sender.sent[way.chart])) || sender.sent[way.chart][a.number-1].tried.Before(r.Healed) {
+				continue
+			}
+			if first.IsZero() || a.at.Before(first) {
+				first = a.at
+			}
+			break
+		}
+	}
+	return first
+}
