@@ -184,6 +184,11 @@ func (k *keeper) remove(p *keptEvent) {
 func (k *keeper) run() {
 	defer close(k.done)
 	for {
+		select {
+		case <-k.stop:
+			return
+		default:
+		}
 		k.mu.Lock()
 		link, life := k.link, k.life
 		k.mu.Unlock()

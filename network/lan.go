@@ -153,6 +153,7 @@ func (n *Node) forget(p *peer) {
 	}
 	p.close()
 	p.outbox.end()
+	p.outbox.settle(n.peers.late)
 	status := p.peerStatus()
 	n.peers.keep(status)
 	n.config.Logger.Warn("forgot a peer that was away for too long", "broker", status.Address, "dropped", status.Dropped)

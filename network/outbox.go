@@ -30,6 +30,7 @@ type outbox struct {
 	pause    bool                     // the broker takes nothing at the moment
 	link     Link                     // that next serves, nil for none
 	opened   time.Time                // when the link came
+	late     func(lane)               // told of what comes when the counts were taken, if set
 	ended    bool                     // end was called
 	stats    [2]Traffic               // by lane, without Queued
 	kept     keptBox
@@ -55,7 +56,11 @@ func (o *outbox) put(m outMessage, until time.Time) bool {
 	}
 	switch {
 	case o.ended:
-		o.count(m, func(t *Traffic) { t.Lost++ })
+		if o.late != nil && m.lane != control {
+			o.late(m.lane.counted())
+		} else {
+			o.count(m, func(t *Traffic) { t.Lost++ })
+		}
 		m.ticket.settle(o, false)
 		return true
 	case !o.fits(&m):
@@ -101,7 +106,8 @@ func (o *outbox) fits(m *outMessage) bool {
 	if m.lane == kept {
 		return o.kept.fits(m, o.size)
 	}
-	return o.held() < o.size && (o.bytes+m.size() <= outboxBytes || o.held() == 0)
+	held := o.held() - o.own // what nodes say to each other takes nobody's place
+	return held < o.size && (o.bytes+m.size() <= outboxBytes || held == 0)
 }
 
 // makeRoom gives up what may be given up for the message, and reports whether there is
@@ -374,4 +380,11 @@ func (o *outbox) traffic() (traffic [2]Traffic, roundTrip time.Duration) {
 	}
 	traffic[events].Queued += o.kept.waiting.Len() - o.own
 	return traffic, o.trip
+}
+
+// settle has late told of what comes from now on, instead of counting it.
+func (o *outbox) settle(late func(lane)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.late = late
 }

@@ -486,3 +486,18 @@ func TestOutboxStale(t *testing.T) {
 		}
 	})
 }
+
+// What nodes say to each other takes no event's place, be it waiting or on its way.
+func TestOutboxControlTakesNoRoom(t *testing.T) {
+	o, link := newOutbox(2, time.Minute, RejectNewest), &standIn{}
+	o.open(link)
+	hello := outMessage{body: []byte{1}, at: time.Now(), key: helloKey}
+	o.barge(hello)
+	o.next(link) // on its way
+	o.barge(hello)
+	for i := range 3 {
+		if got, want := o.put(outMessage{body: []byte{2}, at: time.Now()}, time.Time{}), i < 2; got != want {
+			t.Errorf("event %d of 2: taken is %v", i+1, got)
+		}
+	}
+}

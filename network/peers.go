@@ -123,3 +123,14 @@ type nodeAt struct {
 	id   seal.SenderID
 	name string
 }
+
+// late counts a message that was handed in when its broker had been forgotten.
+func (s *peerSet) late(l lane) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if l == talk {
+		s.gone.Snoop.Lost++
+	} else {
+		s.gone.Events.Lost++
+	}
+}

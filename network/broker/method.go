@@ -235,7 +235,8 @@ func (h *contentHeader) decode(payload []byte) bool {
 			continue
 		}
 		switch bit {
-		case 13: // headers
+		case 13: // headers, which go to consumers as they are
+			d.common = true
 			d.table()
 		case 12, 11: // delivery mode, priority
 			d.octet()

@@ -89,7 +89,7 @@ func TestMethodDecode(t *testing.T) {
 
 func TestContentHeader(t *testing.T) {
 	all := args{}.short(60).short(0).longlong(7).short(0xfffc).
-		shortstr("content type").shortstr("content encoding").longstr(string(allTypes())).octet(2).octet(9).
+		shortstr("content type").shortstr("content encoding").longstr(string(commonTypes())).octet(2).octet(9).
 		shortstr("correlation id").shortstr("reply to").shortstr("1000").shortstr("message id").longlong(1).
 		shortstr("type").shortstr("user").shortstr("app").shortstr("cluster")
 	var h contentHeader

@@ -12,8 +12,9 @@ const maxTableDepth = 32
 // thing that is not there or not well-formed makes it bad for good, and all later reads return zero values, so that a
 // whole method can be read before asking.
 type decoder struct {
-	b   []byte
-	bad bool
+	b      []byte
+	bad    bool
+	common bool // only what all clients read: amqp091-go hangs up on unsigned integers of 64 bits
 }
 
 // take returns the next n octets, or nil if they are not there.
@@ -71,7 +72,7 @@ func (d *decoder) table() table { return d.nested(0) }
 
 func (d *decoder) nested(depth int) table {
 	t := d.longstr()
-	fields := decoder{b: t, bad: depth > maxTableDepth}
+	fields := decoder{b: t, bad: depth > maxTableDepth, common: d.common}
 	for !fields.bad && len(fields.b) > 0 {
 		fields.shortstr()
 		fields.value(depth)
@@ -93,7 +94,10 @@ func (d *decoder) value(depth int) (kind byte, value []byte) {
 		return kind, d.take(4)
 	case 'D':
 		return kind, d.take(5)
-	case 'l', 'L', 'd', 'T':
+	case 'l', 'd', 'T':
+		return kind, d.take(8)
+	case 'L':
+		d.bad = d.bad || d.common
 		return kind, d.take(8)
 	case 'S', 'x':
 		return kind, d.longstr()
@@ -103,7 +107,7 @@ func (d *decoder) value(depth int) (kind byte, value []byte) {
 		return kind, d.nested(depth + 1)
 	case 'A':
 		value = d.longstr()
-		items := decoder{b: value, bad: depth >= maxTableDepth}
+		items := decoder{b: value, bad: depth >= maxTableDepth, common: d.common}
 		for !items.bad && len(items.b) > 0 {
 			items.value(depth + 1)
 		}
