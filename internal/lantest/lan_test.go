@@ -1,4 +1,4 @@
-package examples
+package lantest
 
 import (
 	"bufio"
@@ -187,7 +187,7 @@ func (r *resident) unprivileged() *resident {
 
 func (r *resident) startRabbitMQ(user, password string) {
 	r.v.Helper()
-	root, err := filepath.Abs("..")
+	root, err := filepath.Abs("../..")
 	if err != nil {
 		r.v.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func (r *resident) startRabbitMQ(user, password string) {
 // killRabbitMQ ends the server by force.
 func (r *resident) killRabbitMQ() {
 	r.v.Helper()
-	if out, err := exec.Command("../scripts/rabbitmq.sh", "kill", filepath.Join(r.dir, "rabbitmq")).CombinedOutput(); err != nil {
+	if out, err := exec.Command("../../scripts/rabbitmq.sh", "kill", filepath.Join(r.dir, "rabbitmq")).CombinedOutput(); err != nil {
 		r.v.Fatalf("killing the server on %s: %v\n%s", r.name, err, out)
 	}
 }
@@ -368,7 +368,7 @@ func TestLAN(t *testing.T) {
 		t.Run(broker, func(t *testing.T) {
 			rabbitMQ := broker == "RabbitMQ"
 			if rabbitMQ {
-				if err := exec.Command("../scripts/rabbitmq.sh", "install").Run(); err != nil {
+				if err := exec.Command("../../scripts/rabbitmq.sh", "install").Run(); err != nil {
 					brokertest.RabbitMQ(t) // says whether that is a failure
 					t.Skip("RabbitMQ cannot be installed here")
 				}
