@@ -50,10 +50,6 @@ type host struct {
 	closed bool
 }
 
-// minHosted is the longest message that a hosted broker takes at least, for what is not the
-// mesh's own.
-const minHosted = 1 << 20
-
 // newHost returns a host that does nothing before ensure.
 func newHost(s settings) *host {
 	h := &host{
@@ -63,7 +59,6 @@ func newHost(s settings) *host {
 			Password: s.own.Password.Reveal(),
 			VHost:    s.own.VHost,
 			Logger:   s.Logger,
-			Limits:   broker.Limits{MessageBytes: max(s.MaxMessage, minHosted)},
 		},
 		logger: s.Logger,
 		secure: s.serving,
