@@ -145,9 +145,10 @@ func (b *builder[C]) specs() []hsm.Spec[C] {
 	return specs
 }
 
-// signals are what hsm.Spec has to know of catches, for hsm.Tree.Describe.
+// signals are all that the state's function is ever called with; never nil,
+// which would be everything.
 func signals[C any](catches []catch[C]) []hsm.Signal {
-	var signals []hsm.Signal
+	signals := make([]hsm.Signal, 0, len(catches))
 	for _, c := range catches {
 		if canBeCaught(c.signal) {
 			signals = append(signals, c.signal)

@@ -35,7 +35,8 @@
 //     it. Charts that were compiled before keep what they have.
 //
 // Since a factory knows what its states catch, a chart of it describes that
-// ([hsm.Tree.Describe]).
+// ([hsm.Tree.Describe]), and its machines make no call for anything else, as with
+// Catches in an [hsm.Spec].
 //
 // [Factory.Source] writes the chart as flat Go source, for whoever wants to read
 // it that way or go on with it that way.

@@ -8,13 +8,13 @@ import (
 
 // allocations counts those of one dispatch of each of the works of the
 // benchmarks, and of a start and a post.
-func allocations(t *testing.T, log func() *hsm.Log) {
+func allocations(t *testing.T, chart *hsm.Chart[*counter], log func() *hsm.Log) {
 	for _, w := range []struct {
 		signal hsm.Signal
 		start  hsm.State
 	}{{w1, bS211}, {w2, bS11}, {w3, bS11}, {w4, bS11}} {
 		q := hsm.NewQueue(10, hsm.Reject)
-		m := hsm.NewMachine(counting, &counter{})
+		m := hsm.NewMachine(chart, &counter{})
 		m.SetLog(log())
 		r := hsm.NewRunner(m, q, hsm.LogConfig{})
 		if err := r.Start(w.start); err != nil {
@@ -48,10 +48,15 @@ func allocations(t *testing.T, log func() *hsm.Log) {
 // TestDispatchAllocatesNothing: not without a log, and not with one once its
 // rings are full.
 func TestDispatchAllocatesNothing(t *testing.T) {
-	t.Run("bare", func(t *testing.T) { allocations(t, func() *hsm.Log { return nil }) })
-	t.Run("logged", func(t *testing.T) {
-		allocations(t, func() *hsm.Log {
-			return hsm.NewLog(hsm.LogConfig{Spy: 100, Trace: 100, Live: func([]hsm.Record, *hsm.Transition) {}})
+	for name, chart := range map[string]*hsm.Chart[*counter]{"": counting, ", declared": countingDeclared} {
+		t.Run("bare"+name, func(t *testing.T) { allocations(t, chart, func() *hsm.Log { return nil }) })
+		t.Run("traced"+name, func(t *testing.T) {
+			allocations(t, chart, func() *hsm.Log { return hsm.NewLog(hsm.LogConfig{Trace: 100}) })
 		})
-	})
+		t.Run("logged"+name, func(t *testing.T) {
+			allocations(t, chart, func() *hsm.Log {
+				return hsm.NewLog(hsm.LogConfig{Spy: 100, Trace: 100, Live: func([]hsm.Record, *hsm.Transition) {}})
+			})
+		})
+	}
 }

@@ -112,17 +112,33 @@ func (c *counter) s211(e hsm.Event) hsm.Status {
 	return hsm.Super
 }
 
-var counting = hsm.MustCompile([]hsm.Spec[*counter]{
-	bS:    {Name: "s", Handle: (*counter).s},
-	bS1:   {Name: "s1", Parent: bS, Handle: (*counter).s1},
-	bS11:  {Name: "s11", Parent: bS1, Handle: (*counter).s11},
-	bS12:  {Name: "s12", Parent: bS1, Handle: (*counter).s12},
-	bS2:   {Name: "s2", Parent: bS, Handle: (*counter).s2},
-	bS21:  {Name: "s21", Parent: bS2, Handle: (*counter).s21},
-	bS211: {Name: "s211", Parent: bS21, Handle: (*counter).s211},
-})
+var counting, countingDeclared = countingChart(false), countingChart(true)
 
-// BenchmarkDispatch runs the work uninstrumented, traced, and traced and spied.
+// countingChart is the chart of the work. If it is declared, its states say what
+// they catch, and their initial transitions are in the table.
+func countingChart(declared bool) *hsm.Chart[*counter] {
+	specs := []hsm.Spec[*counter]{
+		bS:    {Name: "s", Handle: (*counter).s},
+		bS1:   {Name: "s1", Parent: bS, Handle: (*counter).s1},
+		bS11:  {Name: "s11", Parent: bS1, Handle: (*counter).s11},
+		bS12:  {Name: "s12", Parent: bS1, Handle: (*counter).s12},
+		bS2:   {Name: "s2", Parent: bS, Handle: (*counter).s2},
+		bS21:  {Name: "s21", Parent: bS2, Handle: (*counter).s21},
+		bS211: {Name: "s211", Parent: bS21, Handle: (*counter).s211},
+	}
+	if declared {
+		for s, signals := range [][]hsm.Signal{bS: {w1}, bS1: {w4}, bS11: {w2, w3}, bS12: {w2}, bS2: {w4}, bS21: {}, bS211: {w3}} {
+			if s > 0 {
+				specs[s].Catches = append([]hsm.Signal{hsm.Entry, hsm.Exit}, signals...)
+			}
+		}
+		specs[bS1].Init, specs[bS2].Init, specs[bS21].Init = bS11, bS21, bS211
+	}
+	return hsm.MustCompile(specs)
+}
+
+// BenchmarkDispatch runs the work uninstrumented, traced, and traced and spied,
+// with a chart that declares what it can and with one that does not.
 // BenchmarkSwitch beside it is the fair floor: the same actions from a nested
 // switch.
 func BenchmarkDispatch(b *testing.B) {
@@ -145,11 +161,16 @@ func BenchmarkDispatch(b *testing.B) {
 		{"W3", w3, bS11, 5},
 		{"W4", w4, bS11, 5},
 	}
+	charts := []struct {
+		name  string
+		chart *hsm.Chart[*counter]
+	}{{"", counting}, {"/declared", countingDeclared}}
 	for _, l := range logs {
-		for _, w := range works {
-			b.Run(l.name+"/"+w.name, func(b *testing.B) {
+		for i := range len(works) * len(charts) {
+			w, declared := works[i/len(charts)], charts[i%len(charts)]
+			b.Run(l.name+"/"+w.name+declared.name, func(b *testing.B) {
 				c := &counter{}
-				m := hsm.NewMachine(counting, c)
+				m := hsm.NewMachine(declared.chart, c)
 				m.SetLog(l.log())
 				if err := m.Start(w.start); err != nil {
 					b.Fatal(err)

@@ -19,9 +19,13 @@ type Spec[C any] struct {
 	// descendant. The handler still gets Init, and may answer Handled, Super
 	// or Tran to the same target.
 	Init State
-	// Catches lists the signals that Handle answers otherwise than with Super,
-	// for Describe. It need not be there: a machine does not look at it, and
-	// calls Handle with every signal all the same.
+	// Catches, if not nil, lists the signals that Handle is called with. For every
+	// other one, Entry, Exit and Init included, the machine takes the state's
+	// answer to be Super without calling, which is faster; trace and spy are what
+	// they would be with the call. So a list that leaves out what the handler
+	// knows makes it deaf to that, and an empty one is of a state that is never
+	// called. A declared Init is followed also where Catches has no Init. With
+	// nil, the default, Handle is called with every signal.
 	Catches []Signal
 }
 
@@ -35,11 +39,13 @@ type Chart[C any] struct {
 // state is what a machine needs of a state on every event. States point at each
 // other, so that the way up costs one load a level.
 type state[C any] struct {
-	handle func(C, Event) Status
-	parent *state[C]
-	path   []*state[C] // from the outermost state to this one
-	init   *state[C]   // nil if none is declared
-	id     State
+	handle  func(C, Event) Status
+	parent  *state[C]
+	catches catches
+	id      State
+	depth   int32       // of path; 0 for Top
+	init    *state[C]   // nil if none is declared
+	path    []*state[C] // from Top to this one
 }
 
 // Compile checks specs, whose index is the State, and makes a chart of them.
@@ -186,6 +192,8 @@ func (c *compiler[C]) build() *Chart[C] {
 		states: make([]state[C], n),
 	}
 	chart.names[Top] = "top"
+	top := &chart.states[Top]
+	top.path, top.catches = []*state[C]{top}, newCatches(nil) // the way up ends there
 	for i := 1; i < n; i++ {
 		s, spec := State(i), c.specs[i]
 		var path []State
@@ -201,7 +209,7 @@ func (c *compiler[C]) build() *Chart[C] {
 		chart.catches[s] = slices.Clone(spec.Catches)
 
 		compiled := &chart.states[s]
-		*compiled = state[C]{handle: spec.Handle, parent: &chart.states[spec.Parent], id: s}
+		*compiled = state[C]{handle: spec.Handle, parent: &chart.states[spec.Parent], catches: newCatches(spec.Catches), id: s, depth: int32(len(path)), path: []*state[C]{top}}
 		for _, p := range path {
 			compiled.path = append(compiled.path, &chart.states[p])
 		}

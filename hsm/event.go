@@ -97,6 +97,9 @@ func (s Status) Target() (State, bool) {
 	return State(s - tran), s >= tran+math.MinInt32 && s <= tran+math.MaxInt32
 }
 
+// stays reports whether s is an answer, and no transition.
+func (s Status) stays() bool { return uint64(s-Super) <= uint64(Unhandled-Super) }
+
 // String names the answer, a transition with the number of its target.
 func (s Status) String() string {
 	switch s {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,7 +78,8 @@ type (
 // goldenData is the data of a machine that plays a golden chart.
 type goldenData struct {
 	*hsm.Queue
-	states map[string]hsm.State
+	states   map[string]hsm.State
+	unlisted []string // calls with what Catches does not list
 }
 
 func (g *goldenData) act(actions []*goldenAction) {
@@ -133,17 +135,38 @@ func (g *goldenData) react(r *goldenReaction) hsm.Status {
 	return hsm.Handled
 }
 
-func (c *goldenChart) compile(states map[string]hsm.State) (*hsm.Chart[*goldenData], error) {
+// catches lists what a state has something to do on.
+func (s *goldenState) catches() []hsm.Signal {
+	list := []hsm.Signal{}
+	for signal, in := range map[hsm.Signal]goldenInner{hsm.Entry: s.Entry, hsm.Exit: s.Exit, hsm.Init: s.Init} {
+		if in.Handled {
+			list = append(list, signal)
+		}
+	}
+	for signal := range s.Reactions {
+		list = append(list, hsm.NewSignal(signal))
+	}
+	return list
+}
+
+// compile makes the chart, with Catches declared or without.
+func (c *goldenChart) compile(states map[string]hsm.State, declared bool) (*hsm.Chart[*goldenData], error) {
 	for i, s := range c.States {
 		states[s.Name] = hsm.State(i + 1)
 	}
 	specs := make([]hsm.Spec[*goldenData], len(c.States)+1)
 	for i, s := range c.States {
 		spec := hsm.Spec[*goldenData]{Name: s.Name}
+		if declared {
+			spec.Catches = s.catches()
+		}
 		if s.Parent != nil {
 			spec.Parent = states[*s.Parent]
 		}
 		spec.Handle = func(g *goldenData, e hsm.Event) hsm.Status {
+			if declared && !slices.Contains(spec.Catches, e.Signal) {
+				g.unlisted = append(g.unlisted, e.Signal.String()+":"+s.Name)
+			}
 			switch e.Signal {
 			case hsm.Entry:
 				return g.inner(s.Entry)
@@ -161,9 +184,10 @@ func (c *goldenChart) compile(states map[string]hsm.State) (*hsm.Chart[*goldenDa
 
 // goldenRun plays one chart and counts what it compared.
 type goldenRun struct {
-	chart  *goldenChart
-	source instrument.Source
-	runner *hsm.Runner[*goldenData]
+	chart    *goldenChart
+	declared bool // with Catches
+	source   instrument.Source
+	runner   *hsm.Runner[*goldenData]
 
 	spy   []string    // of the step that ran last
 	trace [][3]string // of the steps since the last comparison
@@ -236,13 +260,13 @@ func (g *goldenRun) drain(where string, want []goldenStep) {
 func (g *goldenRun) play() error {
 	c := g.chart
 	states := make(map[string]hsm.State)
-	chart, err := c.compile(states)
+	chart, err := c.compile(states, g.declared)
 	if err != nil {
 		return err
 	}
 	g.source = instrument.Source{Tree: &chart.Tree}
 	queue := hsm.NewQueue(c.QueueSize, hsm.Drop)
-	g.runner = hsm.NewRunner(hsm.NewMachine(chart, &goldenData{queue, states}), queue, hsm.LogConfig{
+	g.runner = hsm.NewRunner(hsm.NewMachine(chart, &goldenData{Queue: queue, states: states}), queue, hsm.LogConfig{
 		Spy: 1 << 14, Trace: 1,
 		Live: func(records []hsm.Record, t *hsm.Transition) {
 			g.spy = g.source.Spy(records)
@@ -289,6 +313,9 @@ func (g *goldenRun) play() error {
 			g.differ(where, "deferred are [%s], want [%s]", h, w)
 		}
 	}
+	if unlisted := g.runner.Data().unlisted; unlisted != nil {
+		g.differ("all", "handlers are called with what they do not catch: %q", unlisted)
+	}
 	return nil
 }
 
@@ -326,35 +353,41 @@ func readGolden(path string) ([]byte, error) {
 }
 
 // TestGolden holds the engine against what the originals were recorded doing:
-// every spy line, trace, state, is_in and deferred queue.
+// every spy line, trace, state, is_in and deferred queue. A chart whose states
+// say what they catch does the same, with fewer calls.
 func TestGolden(t *testing.T) {
-	var charts, steps, lines, differ int
-	for _, path := range goldenFiles(t) {
-		b, err := readGolden(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var file goldenFile
-		if err := json.Unmarshal(b, &file); err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		if file.Format != "miros-oracle/1" || len(file.Charts) == 0 {
-			t.Fatalf("%s: format %q with %d charts; want miros-oracle/1 and at least one", path, file.Format, len(file.Charts))
-		}
-		for i := range file.Charts {
-			g := goldenRun{chart: &file.Charts[i]}
-			if err := g.play(); err != nil {
-				t.Errorf("%s: chart %s: %v", path, g.chart.ID, err)
-				differ++
+	for _, way := range []struct {
+		name     string
+		declared bool
+	}{{"golden", false}, {"golden, with catches", true}} {
+		var charts, steps, lines, differ int
+		for _, path := range goldenFiles(t) {
+			b, err := readGolden(path)
+			if err != nil {
+				t.Fatal(err)
 			}
-			charts++
-			steps += g.steps
-			lines += g.lines
-			differ += len(g.diffs)
-			for _, d := range g.diffs[:min(3, len(g.diffs))] {
-				t.Errorf("%s: %s", path, d)
+			var file goldenFile
+			if err := json.Unmarshal(b, &file); err != nil {
+				t.Fatalf("%s: %v", path, err)
+			}
+			if file.Format != "miros-oracle/1" || len(file.Charts) == 0 {
+				t.Fatalf("%s: format %q with %d charts; want miros-oracle/1 and at least one", path, file.Format, len(file.Charts))
+			}
+			for i := range file.Charts {
+				g := goldenRun{chart: &file.Charts[i], declared: way.declared}
+				if err := g.play(); err != nil {
+					t.Errorf("%s: %s: chart %s: %v", way.name, path, g.chart.ID, err)
+					differ++
+				}
+				charts++
+				steps += g.steps
+				lines += g.lines
+				differ += len(g.diffs)
+				for _, d := range g.diffs[:min(3, len(g.diffs))] {
+					t.Errorf("%s: %s: %s", way.name, path, d)
+				}
 			}
 		}
+		fmt.Printf("%s: %d charts, %d steps, %d spy lines, %d differ\n", way.name, charts, steps, lines, differ)
 	}
-	fmt.Printf("golden: %d charts, %d steps, %d spy lines, %d differ\n", charts, steps, lines, differ)
 }

@@ -8,7 +8,10 @@ package hsm
 // Changes says how the new chart differs, by State: a state of the base takes
 // from it each field that is not zero, the others it keeps; a state that the
 // base does not have is added. A handler that replaces one of the base may
-// call it for whatever it leaves as it was.
+// call it for whatever it leaves as it was. Catches belongs to the handler: a
+// change with a Handle and no Catches has none, whatever the base has, since the
+// new handler may know more signals; one with Catches and no Handle says which
+// signals the handler of the base is still called with.
 //
 //	const dimmed = on + 1 // on is the last state of the base
 //
@@ -43,7 +46,7 @@ func Inherit[D, B any](base []Spec[B], of func(D) B, changes []Spec[D]) []Spec[D
 			spec.Parent = c.Parent
 		}
 		if c.Handle != nil {
-			spec.Handle = c.Handle
+			spec.Handle, spec.Catches = c.Handle, nil
 		}
 		if c.Init != Top {
 			spec.Init = c.Init

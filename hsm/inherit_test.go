@@ -145,6 +145,39 @@ func TestInheritFields(t *testing.T) {
 	}
 }
 
+// TestInheritCatches: what a state catches goes with its handler.
+func TestInheritCatches(t *testing.T) {
+	base := []hsm.Spec[*script]{1: scripted("p", hsm.Top, hsm.Top)}
+	base[1].Catches = []hsm.Signal{hsm.Entry, mGo}
+	for _, tt := range []struct {
+		name   string
+		change hsm.Spec[*heir]
+		want   []string // calls from start, then GO and ELSE
+	}{
+		{"the base's", hsm.Spec[*heir]{Name: "q"}, []string{"ENTRY_SIGNAL:p", "GO:p"}},
+		{"a new handler is called with everything", hsm.Spec[*heir]{Handle: note("P", hsm.Super)}, []string{"ENTRY_SIGNAL:P", "INIT_SIGNAL:P", "GO:P", "ELSE:P"}},
+		{"a new handler with a list", hsm.Spec[*heir]{Handle: note("P", hsm.Super), Catches: []hsm.Signal{mElse}}, []string{"ELSE:P"}},
+		{"the base's handler with a list", hsm.Spec[*heir]{Catches: []hsm.Signal{mElse, hsm.Init}}, []string{"INIT_SIGNAL:p", "ELSE:p"}},
+		{"the base's handler, deaf", hsm.Spec[*heir]{Catches: []hsm.Signal{}}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			h := &heir{}
+			m := hsm.NewMachine(hsm.MustCompile(hsm.Inherit(base, (*heir).base, []hsm.Spec[*heir]{1: tt.change})), h)
+			if err := m.Start(1); err != nil {
+				t.Fatal(err)
+			}
+			for _, signal := range []hsm.Signal{mGo, mElse} {
+				if err := m.Dispatch(hsm.Event{Signal: signal}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if diff := cmp.Diff(tt.want, h.calls); diff != "" {
+				t.Errorf("calls (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestInheritMistakes: Compile finds in the new table what is wrong in either.
 func TestInheritMistakes(t *testing.T) {
 	for _, tt := range []struct {

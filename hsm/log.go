@@ -93,18 +93,23 @@ func (l *Log) ClearTransitions() {
 // spy. Only the machine's own goroutine may call it, and only within a step.
 func (l *Log) Add(r Record) {
 	if l.Spying() {
-		p := l.records.next()
+		p := l.record()
 		p.Signal, p.Number, p.State, p.Kind, p.Handled = r.Signal, r.Number, r.State, r.Kind, r.Handled
 	}
 }
 
-// tran writes the transition that the step made, field by field as spied does.
-func (l *Log) tran(signal Signal, from, to State, unix int64, origin *Origin) *Transition {
-	p := l.transitions.next()
-	p.Signal, p.From, p.To, p.Unix = signal, from, to, unix
-	p.Origin.ID, p.Origin.Cause = origin.ID, origin.Cause
-	return p
+// record returns the place for the next record: next of the ring, but small
+// enough to be inlined.
+func (l *Log) record() *Record {
+	if l.records.free == 0 {
+		l.turn()
+	}
+	l.records.free--
+	return &l.records.chunk[l.records.free]
 }
+
+//go:noinline
+func (l *Log) turn() { l.records.turn() }
 
 // end closes the step and shows it to readers.
 func (l *Log) end(t *Transition) {
@@ -113,19 +118,23 @@ func (l *Log) end(t *Transition) {
 		if l.depths != nil {
 			queued, deferred = l.depths()
 		}
-		r := l.records.next()
-		r.Signal, r.Number, r.State, r.Kind, r.Handled = Signal{}, counts(queued, deferred), Top, KindEnd, false
+		l.record().set(KindEnd, Signal{}, Top, counts(queued, deferred))
 	}
 	records := l.records.written()
-	l.published.Store(uint64(uint32(l.transitions.written()))<<32 | uint64(uint32(records)))
+	l.published.Store(l.transitions.written()<<32 | uint64(uint32(records)))
 	if l.live != nil {
-		l.step = l.step[:0]
-		for i := max(l.from, l.records.oldest()); i < records; i++ {
-			l.step = append(l.step, *l.records.at(i))
-		}
-		l.live(l.step, t)
+		l.tell(t)
 	}
 	l.from = records
+}
+
+// tell calls live with what the step did.
+func (l *Log) tell(t *Transition) {
+	l.step = l.step[:0]
+	for i := max(l.from, l.records.oldest()); i < l.records.written(); i++ {
+		l.step = append(l.step, *l.records.at(i))
+	}
+	l.live(l.step, t)
 }
 
 // clock gives Unix time at the cost of a monotonic one. It looks at the wall

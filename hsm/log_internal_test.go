@@ -34,10 +34,10 @@ func TestRingWraps(t *testing.T) {
 	r.init(3*chunkLen, &sync.Mutex{})
 	r.chunks = r.chunks[:cap(r.chunks)]
 	for i := range r.chunks {
-		r.chunks[i] = make([]uint64, chunkLen)
+		r.chunks[i] = new([chunkLen]uint64)
 	}
 	r.turns = 1<<32/chunkLen - 4
-	r.n, r.chunk = chunkLen, r.chunks[(r.turns-1)%4]
+	r.free, r.chunk = 0, r.chunks[(r.turns-1)%4]
 	for range 8 * chunkLen {
 		n := r.written()
 		*r.next() = n

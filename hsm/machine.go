@@ -6,19 +6,18 @@ package hsm
 type Machine[C any] struct {
 	data  C
 	leaf  *state[C]
-	log   *Log
 	phase phase
-	// attention says that the end of a step has more to do than most: there is a
-	// log or a fault, or SetLog was called within the step.
+	// spied says that the log takes records. Without, a step costs the same as
+	// without a log, but for the transition.
+	spied bool
+	// attention says that the end of the step has something to do whatever the step
+	// did: the log takes more than transitions, a handler made a mistake, or SetLog
+	// was called within the step.
 	attention bool
 	chart     *Chart[C]
-	fault     *HandlerError // the first mistake a handler made in this step
+	log       *Log
 	next      *Log          // what SetLog said, to take effect after the step
-
-	// What a log needs of the step that runs.
-	signal Signal
-	origin Origin
-	asked  int64 // when the handler had asked for a transition
+	fault     *HandlerError // the first mistake a handler made in this step
 }
 
 type phase uint8
@@ -40,8 +39,14 @@ func NewMachine[C any](chart *Chart[C], data C) *Machine[C] {
 func (m *Machine[C]) SetLog(l *Log) {
 	m.next, m.attention = l, true
 	if m.phase != busy {
-		m.log = l
+		m.useLog()
 	}
+}
+
+// useLog makes what SetLog said take effect.
+func (m *Machine[C]) useLog() {
+	m.log, m.spied = m.next, m.next.Spying()
+	m.attention = m.spied || m.next != nil && m.next.live != nil
 }
 
 // Log returns the machine's log, nil if it has none.
@@ -76,7 +81,8 @@ func (m *Machine[C]) Child(s State) (child State, ok bool) {
 // without exiting anything. It is the way on after a handler panicked, and must
 // not be called from inside a handler.
 func (m *Machine[C]) Reset() {
-	m.phase, m.leaf, m.fault, m.log = idle, &m.chart.states[Top], nil, m.next
+	m.phase, m.leaf, m.fault = idle, &m.chart.states[Top], nil
+	m.useLog()
 }
 
 // Start enters s from the outside and follows its initial transitions. On a
@@ -94,13 +100,11 @@ func (m *Machine[C]) StartFrom(s State, o Origin) error {
 		return ErrBusy
 	}
 	m.phase = busy
-	top, first := &m.chart.states[Top], &m.chart.states[s]
-	if m.log != nil {
-		m.signal, m.origin = Signal{}, o
-		m.log.Add(Record{Kind: KindStart, State: s})
-		m.ask()
+	if m.spied {
+		m.log.record().set(KindStart, Signal{}, s, 0)
 	}
-	return m.arrive(top, first, first.path)
+	top := &m.chart.states[Top]
+	return m.transition(top, top, &m.chart.states[s], Signal{}, &o)
 }
 
 // Dispatch runs one step: it offers the event to the current leaf and its
@@ -124,196 +128,60 @@ func (m *Machine[C]) DispatchFrom(e Event, o Origin) error {
 		return e.Signal.check()
 	}
 	m.phase = busy
-	if m.log != nil {
-		m.signal, m.origin = e.Signal, o
+	if m.spied {
+		return m.dispatchSpied(e, o)
 	}
-	for s := m.leaf; s.handle != nil; s = s.parent {
-		var answer Status
-		if m.log == nil {
-			answer = s.handle(m.data, e)
-		} else {
-			answer = m.spied(s, e)
-		}
-		switch answer {
-		case Super:
-		case Unhandled:
-			if m.log != nil {
-				m.log.Add(Record{Kind: KindCall, State: s.id, Signal: Empty})
-			}
-		case Handled:
-			if m.log != nil {
-				m.log.Add(Record{Kind: KindHook, State: s.id, Signal: e.Signal})
-			}
-			return m.end(nil)
-		default:
-			return m.transition(s, e.Signal, answer)
-		}
-	}
-	return m.end(nil)
-}
-
-// transition leaves the leaf for the target of answer, which the handler of
-// source gave.
-func (m *Machine[C]) transition(source *state[C], signal Signal, answer Status) error {
-	id, ok := answer.Target()
-	if !ok {
-		m.mistake(source, signal, answer, ErrStatus)
-		return m.end(nil)
-	}
-	if !m.chart.Has(id) {
-		m.mistake(source, signal, answer, ErrTarget)
-		return m.end(nil)
-	}
-	target := &m.chart.states[id]
-	if m.log != nil {
-		m.ask()
-		m.log.Add(Record{Kind: KindTran, State: source.id, Number: int64(id)})
-	}
-	// Going up from source, the first state on the way to target is their least
-	// common ancestor; that of a state with itself counts as its superstate.
-	ancestor, depth := source, len(source.path)
-	if source == target {
-		ancestor, depth = source.parent, depth-1
-	}
-	for depth > 0 && (depth > len(target.path) || target.path[depth-1] != ancestor) {
-		ancestor, depth = ancestor.parent, depth-1
-	}
-	from := m.leaf
-	if m.log == nil {
-		data := m.data
-		for s := from; s != ancestor; s = s.parent {
-			if answer := s.handle(data, Event{Signal: Exit}); uint64(answer-Super) > uint64(Unhandled-Super) {
-				m.mistake(s, Exit, answer, ErrTranInside)
-			}
-		}
-	} else {
-		for s := from; s != ancestor; s = s.parent {
-			if answer := m.spied(s, Event{Signal: Exit}); uint64(answer-Super) > uint64(Unhandled-Super) {
-				m.mistake(s, Exit, answer, ErrTranInside)
-			}
-		}
-	}
-	return m.arrive(from, target, target.path[depth:])
-}
-
-// arrive enters the states of path, outermost first, of which s is the last,
-// follows initial transitions down from there, and ends the step. Each initial
-// transition leads further down, so this ends.
-func (m *Machine[C]) arrive(from, s *state[C], path []*state[C]) error {
+	s, bit := m.leaf, e.Signal.bit()
 	for {
-		m.enter(path)
-		var answer Status
-		if m.log == nil {
-			answer = s.handle(m.data, Event{Signal: Init})
-		} else {
-			answer = m.spied(s, Event{Signal: Init})
+		for s.catches.filter&bit == 0 { // at the latest Top's is not
+			s = s.parent
 		}
-		target := s.init
-		if uint64(answer-Super) > uint64(Unhandled-Super) {
-			target = m.initial(s, answer)
+		if s.handle == nil {
+			return m.end()
 		}
-		if target == nil {
-			break
-		}
-		if m.log != nil {
-			m.log.Add(Record{Kind: KindInitTran, State: s.id, Number: int64(target.id)})
-		}
-		path = target.path[len(s.path):]
-		s = target
-	}
-	m.leaf = s
-	if !m.log.Tracing() {
-		return m.end(nil)
-	}
-	return m.end(m.log.tran(m.signal, from.id, s.id, m.asked, &m.origin))
-}
-
-// enter enters the states of path, outermost first.
-func (m *Machine[C]) enter(path []*state[C]) {
-	if m.log == nil {
-		data := m.data
-		for _, s := range path {
-			if answer := s.handle(data, Event{Signal: Entry}); uint64(answer-Super) > uint64(Unhandled-Super) {
-				m.mistake(s, Entry, answer, ErrTranInside)
+		if s.catches.event(e.Signal) {
+			answer := s.handle(m.data, e)
+			if answer == Handled {
+				return m.end()
+			}
+			if answer != Super && answer != Unhandled {
+				return m.follow(s, answer, e.Signal, &o)
 			}
 		}
-		return
-	}
-	for _, s := range path {
-		if answer := m.spied(s, Event{Signal: Entry}); uint64(answer-Super) > uint64(Unhandled-Super) {
-			m.mistake(s, Entry, answer, ErrTranInside)
-		}
+		s = s.parent
 	}
 }
 
-// initial returns the target of the initial transition that the handler of s
-// asked for, the declared one if the answer cannot be followed.
-func (m *Machine[C]) initial(s *state[C], answer Status) *state[C] {
-	id, ok := answer.Target()
-	if !ok {
-		m.mistake(s, Init, answer, ErrStatus)
-		return s.init
-	}
-	depth := len(s.path)
-	if m.chart.Has(id) && (s.init == nil || s.init.id == id) {
-		if target := &m.chart.states[id]; len(target.path) > depth && target.path[depth-1] == s {
-			return target
-		}
-	}
-	m.mistake(s, Init, answer, ErrInitLeaves)
-	return s.init
-}
-
-// spied is a call of a handler with the log's record of it. The callers test
-// for a log themselves: that saves a call on every one of a machine without.
-func (m *Machine[C]) spied(s *state[C], e Event) Status {
-	if !m.log.spy {
-		return s.handle(m.data, e)
-	}
-	records := &m.log.records
-	if records.n == len(records.chunk) { // next, by hand: the compiler does not inline it here
-		records.turn()
-	}
-	records.n++
-	r := &records.chunk[records.n-1]
-	turns := records.turns
-	// Field by field: a Record that is put together elsewhere and copied here costs
-	// more than the rest of the spy.
-	r.Signal, r.Number, r.State, r.Kind, r.Handled = e.Signal, 0, s.id, KindCall, false
-	answer := s.handle(m.data, e)
-	// After a step that is longer than the ring, something else stands there.
-	if answer != Super && answer != Unhandled && records.turns-turns < uint64(cap(records.chunks)) {
-		r.Handled = true
-	}
-	return answer
-}
-
-// ask takes the time of a transition, once a step.
-func (m *Machine[C]) ask() {
-	if m.log.trace {
-		m.asked = m.log.clock.now()
-	}
-}
-
-// end closes the step. It is small enough to be inlined.
-func (m *Machine[C]) end(t *Transition) error {
+// end closes a step that made no transition. It is small enough to be inlined.
+func (m *Machine[C]) end() error {
 	m.phase = ready
 	if !m.attention {
 		return nil
 	}
-	return m.attend(t)
+	return m.attend(nil)
 }
 
+// attend closes a step after which there is something to do. t is its
+// transition, nil if there is none or no trace.
 func (m *Machine[C]) attend(t *Transition) error {
+	m.phase = ready
 	if m.log != nil {
 		m.log.end(t)
 	}
-	m.log, m.attention = m.next, m.next != nil
-	if m.fault == nil {
-		return nil
+	if m.fault != nil || m.next != m.log || m.attention && !m.spied {
+		return m.settle()
 	}
+	return nil
+}
+
+// settle does what is seldom there to do after a step.
+func (m *Machine[C]) settle() error {
 	fault := m.fault
 	m.fault = nil
+	m.useLog()
+	if fault == nil { // a nil *HandlerError is no nil error
+		return nil
+	}
 	return fault
 }
 

@@ -35,6 +35,12 @@ type Record struct {
 	Handled bool
 }
 
+// set sets all fields of a record. One by one: a Record that is put together
+// elsewhere and copied to its place costs more than the rest of the spy.
+func (r *Record) set(kind Kind, signal Signal, s State, number int64) {
+	r.Signal, r.Number, r.State, r.Kind, r.Handled = signal, number, s, kind, false
+}
+
 // Target is the target of a KindTran or KindInitTran.
 func (r Record) Target() State { return State(r.Number) }
 

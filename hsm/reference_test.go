@@ -34,6 +34,7 @@ type actor struct {
 	plan     *plan
 	asked    map[planCall]int
 	calls    []string
+	made     []planCall   // the same calls
 	statuses []hsm.Status // the answers to calls
 }
 
@@ -46,17 +47,23 @@ func (a *actor) answer(signal hsm.Signal, s hsm.State) hsm.Status {
 		a.asked[call]++
 	}
 	a.calls = append(a.calls, call.String())
+	a.made = append(a.made, call)
 	a.statuses = append(a.statuses, status)
 	return status
 }
 
-func (p *plan) compile(t *rapid.T) *hsm.Chart[*actor] {
+// compile makes the chart, whose states catch what catches has by State; nil for
+// none that says so.
+func (p *plan) compile(t *rapid.T, catches [][]hsm.Signal) *hsm.Chart[*actor] {
 	specs := make([]hsm.Spec[*actor], len(p.parent))
 	for i := 1; i < len(specs); i++ {
 		s := hsm.State(i)
 		specs[i] = hsm.Spec[*actor]{
 			Name: fmt.Sprint("s", s), Parent: p.parent[s], Init: p.init[s],
 			Handle: func(a *actor, e hsm.Event) hsm.Status { return a.answer(e.Signal, s) },
+		}
+		if catches != nil {
+			specs[i].Catches = catches[i]
 		}
 	}
 	chart, err := hsm.Compile(specs)
@@ -265,7 +272,7 @@ func drawPlan(t *rapid.T) *plan {
 func TestReference(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPlan(t)
-		chart := p.compile(t)
+		chart := p.compile(t, nil)
 		want := &reference{actor: newActor(p)}
 		log := hsm.NewLog(hsm.LogConfig{Spy: 500, Trace: 1, Live: func(records []hsm.Record, tr *hsm.Transition) {
 			checkRecords(t, want, records, tr)

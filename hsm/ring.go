@@ -11,50 +11,44 @@ const chunkLen = 64
 // takes the lock only to begin a new chunk, since that is where it may
 // overwrite what a reader looks at.
 type ring[T any] struct {
-	chunk []T // the writer's: where it writes now
-	n     int // the writer's: how many of chunk are written
+	chunk *[chunkLen]T // the writer's: where it writes now, from the end down
+	free  uint         // the writer's: how many places of chunk are left
 
-	mu     *sync.Mutex // guards chunks, turns and first
-	chunks [][]T       // chunk number i is at i % cap(chunks)
-	turns  uint64      // chunks begun
-	first  uint64      // the oldest value to show; moved by clear
+	mu     *sync.Mutex    // guards chunks, turns and first
+	chunks []*[chunkLen]T // chunk number i is at i % cap(chunks)
+	turns  uint64         // chunks begun
+	first  uint64         // the oldest value to show; moved by clear
 }
 
 func (r *ring[T]) init(size int, mu *sync.Mutex) {
 	// One chunk more than needed, since the newest is only partly filled.
-	r.chunks = make([][]T, 0, (size+chunkLen-1)/chunkLen+1)
+	r.chunks = make([]*[chunkLen]T, 0, (size+chunkLen-1)/chunkLen+1)
 	r.mu = mu
 }
 
 // next returns the place for the next value. What stood there before is not
 // cleared.
 func (r *ring[T]) next() *T {
-	if r.n == len(r.chunk) {
+	if r.free == 0 {
 		r.turn()
 	}
-	r.n++
-	return &r.chunk[r.n-1]
+	r.free--
+	return &r.chunk[r.free]
 }
 
-//go:noinline
-func (r *ring[T]) turn() { // not inlined, so that next is
+func (r *ring[T]) turn() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.chunks) < cap(r.chunks) {
-		r.chunks = append(r.chunks, make([]T, chunkLen))
+		r.chunks = append(r.chunks, new([chunkLen]T))
 	}
-	r.chunk, r.n = r.chunks[r.turns%uint64(cap(r.chunks))], 0
+	r.chunk, r.free = r.chunks[r.turns%uint64(cap(r.chunks))], chunkLen
 	r.turns++
 }
 
 // written is the number of values the writer has written so far. Only the
 // writer may ask; it publishes the lower half of it.
-func (r *ring[T]) written() uint64 {
-	if r.turns == 0 {
-		return 0
-	}
-	return (r.turns-1)*chunkLen + uint64(r.n)
-}
+func (r *ring[T]) written() uint64 { return r.turns*chunkLen - uint64(r.free) }
 
 // oldest is the number of the oldest value that still stands somewhere. Only the
 // writer may ask, or who holds mu.
@@ -64,7 +58,7 @@ func (r *ring[T]) oldest() uint64 {
 
 // at is where value number i stands.
 func (r *ring[T]) at(i uint64) *T {
-	return &r.chunks[i/chunkLen%uint64(cap(r.chunks))][i%chunkLen]
+	return &r.chunks[i/chunkLen%uint64(cap(r.chunks))][chunkLen-1-i%chunkLen]
 }
 
 // total makes the whole number again of the published lower half. The writer

@@ -16,6 +16,7 @@ type Signal struct {
 // name alone decides which signals are equal.
 type label struct {
 	name  string
+	hash  uint32
 	inner bool
 }
 
@@ -67,7 +68,16 @@ func Intern(name string) Signal {
 	if name == "" {
 		return Signal{}
 	}
-	return Signal{unique.Make(label{name, innerNames[name]})}
+	return Signal{unique.Make(label{name, hash(name), innerNames[name]})}
+}
+
+// hash is FNV-1a, 32 bits.
+func hash(name string) uint32 {
+	h := uint32(2166136261)
+	for i := range len(name) {
+		h = (h ^ uint32(name[i])) * 16777619
+	}
+	return h
 }
 
 // Known returns the signal of that name if NewSignal declared it.
