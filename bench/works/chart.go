@@ -108,12 +108,28 @@ func (c *tally) s211(e hsm.Event) hsm.Status {
 	return hsm.Super
 }
 
-var tallying = hsm.MustCompile([]hsm.Spec[*tally]{
-	stateS:    {Name: "s", Handle: (*tally).s},
-	stateS1:   {Name: "s1", Parent: stateS, Handle: (*tally).s1},
-	stateS11:  {Name: "s11", Parent: stateS1, Handle: (*tally).s11},
-	stateS12:  {Name: "s12", Parent: stateS1, Handle: (*tally).s12},
-	stateS2:   {Name: "s2", Parent: stateS, Handle: (*tally).s2},
-	stateS21:  {Name: "s21", Parent: stateS2, Handle: (*tally).s21},
-	stateS211: {Name: "s211", Parent: stateS21, Handle: (*tally).s211},
-})
+// The chart as it would be written for speed: its states say what they catch, and
+// their initial transitions are in the table. undeclared has only the handlers,
+// which know all that too.
+var tallying, undeclared = tallyingChart(true), tallyingChart(false)
+
+func tallyingChart(declared bool) *hsm.Chart[*tally] {
+	specs := []hsm.Spec[*tally]{
+		stateS:    {Name: "s", Handle: (*tally).s},
+		stateS1:   {Name: "s1", Parent: stateS, Handle: (*tally).s1},
+		stateS11:  {Name: "s11", Parent: stateS1, Handle: (*tally).s11},
+		stateS12:  {Name: "s12", Parent: stateS1, Handle: (*tally).s12},
+		stateS2:   {Name: "s2", Parent: stateS, Handle: (*tally).s2},
+		stateS21:  {Name: "s21", Parent: stateS2, Handle: (*tally).s21},
+		stateS211: {Name: "s211", Parent: stateS21, Handle: (*tally).s211},
+	}
+	if declared {
+		for s, signals := range [][]hsm.Signal{stateS: {w1}, stateS1: {w4}, stateS11: {w2, w3}, stateS12: {w2}, stateS2: {w4}, stateS21: {}, stateS211: {w3}} {
+			if s > 0 {
+				specs[s].Catches = append([]hsm.Signal{hsm.Entry, hsm.Exit}, signals...)
+			}
+		}
+		specs[stateS1].Init, specs[stateS2].Init, specs[stateS21].Init = stateS11, stateS21, stateS211
+	}
+	return hsm.MustCompile(specs)
+}

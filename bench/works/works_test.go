@@ -183,7 +183,7 @@ func TestNobodySkipsActions(t *testing.T) {
 	for _, d := range dispatching {
 		d.actions++
 		for name, begin := range map[string]func(context.Context) (*measure.Session, error){
-			Ours: d.machine(func() *hsm.Log { return nil }), nestedSwitch: d.nested, qmuntal: d.stateless, looplab: d.looplab,
+			Ours: d.machine(tallying, func() *hsm.Log { return nil }), nestedSwitch: d.nested, qmuntal: d.stateless, looplab: d.looplab,
 		} {
 			session, err := begin(t.Context())
 			if err != nil {
