@@ -104,55 +104,6 @@ func (n *Node) logHealth(every time.Duration) {
 	}
 }
 
-// What of a Health travels: enough for a table, whatever the node has.
-const (
-	maxHealthPeers   = 128
-	maxHealthObjects = 256
-	maxHealthSenders = 256
-	maxHealthReasons = 64
-	maxHealth        = 512 << 10 // bytes
-)
-
-// encodeHealth returns nil for a Health that is too large even so.
-func encodeHealth(h Health) []byte {
-	h.Peers = h.Peers[:min(len(h.Peers), maxHealthPeers)]
-	h.Objects = h.Objects[:min(len(h.Objects), maxHealthObjects)]
-	h.Stats.Senders = h.Stats.Senders[:min(len(h.Stats.Senders), maxHealthSenders)]
-	if len(h.Stats.Problems) > maxHealthReasons {
-		h.Stats.Problems = nil
-	}
-	b, err := encoder.Marshal(h)
-	if err != nil || len(b) > maxHealth {
-		return nil
-	}
-	return b
-}
-
-// decodeHealth reads what another node says; all its texts can be printed.
-func decodeHealth(b []byte) (Health, error) {
-	var h Health
-	if err := decoder.Unmarshal(b, &h); err != nil {
-		return Health{}, fmt.Errorf("%w: %s", errMalformed, fault(err))
-	}
-	texts := []string{h.Node}
-	for _, p := range h.Peers {
-		texts = append(append(texts, p.Address, p.Via, p.State, p.Error), p.Nodes...)
-	}
-	for _, o := range h.Objects {
-		texts = append(texts, o.Name, o.Failure)
-	}
-	for _, s := range h.Stats.Senders {
-		texts = append(texts, s.Node)
-	}
-	texts = slices.AppendSeq(texts, maps.Keys(h.Stats.Problems))
-	for _, text := range texts {
-		if !printable(text, maxLine) {
-			return Health{}, errMalformed
-		}
-	}
-	return h, nil
-}
-
 // firstLine is what of an error fits into a table.
 func firstLine(text string) string {
 	for i, r := range text {

@@ -63,10 +63,10 @@ func decodeNode(b []byte) (nodeMessage, error) {
 // directory knows the names of the nodes that have been heard. Any goroutine may call its
 // methods.
 type directory struct {
-	mu      sync.Mutex // guards what follows
-	names   map[seal.SenderID]string
-	second  time.Time // in which answers are counted
-	answers int
+	mu    sync.Mutex // guards names
+	names map[seal.SenderID]string
+
+	answers limiter
 }
 
 // note takes a name in and reports whether the node was unknown.
@@ -92,14 +92,27 @@ func (d *directory) name(id seal.SenderID) string {
 }
 
 // mayAnswer bounds what questions can make a node say.
-func (d *directory) mayAnswer(now time.Time) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if now.Sub(d.second) >= time.Second {
-		d.second, d.answers = now, 0
+func (d *directory) mayAnswer(now time.Time) bool { return d.answers.allow(now, answersInASecond) }
+
+// limiter counts what happens in a second. Any goroutine may call its method.
+type limiter struct {
+	mu     sync.Mutex // guards what follows
+	second time.Time  // when the present one began
+	n      int
+}
+
+// allow reports whether it may happen once more in this second.
+func (l *limiter) allow(now time.Time, most int) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if now.Sub(l.second) >= time.Second {
+		l.second, l.n = now, 0
 	}
-	d.answers++
-	return d.answers <= answersInASecond
+	if l.n >= most {
+		return false
+	}
+	l.n++
+	return true
 }
 
 // heardNode handles what another node says of itself, on the receiver's goroutine.
@@ -131,15 +144,19 @@ func (n *Node) heardNode(m seal.Message, key string) {
 
 // answer says who we are, and how, to somebody who asked by way of our own broker.
 func (n *Node) answer(question nodeMessage) {
-	if !n.directory.mayAnswer(time.Now()) {
-		n.report.report("answers", "too many ask who is here; some get no answer")
+	healthy := question.Want == wantHealth
+	if !n.directory.mayAnswer(time.Now()) || healthy && !n.askedHealth(question.Reply) {
+		n.report.report("answers", "too many ask who is here, or how we are; some get no answer")
 		return
 	}
-	said := nodeMessage{Node: n.config.Name}
-	if question.Want == wantHealth {
-		said.Health = encodeHealth(n.Health())
+	if !healthy {
+		n.say(question.Reply, nodeMessage{Node: n.config.Name})
 	}
-	if m, ok := n.nodeMessage(question.Reply, said); ok {
+}
+
+// say gives an answer to the own broker.
+func (n *Node) say(key string, said nodeMessage) {
+	if m, ok := n.nodeMessage(key, said); ok {
 		n.peers.own().outbox.put(m, time.Time{})
 	}
 }

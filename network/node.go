@@ -48,6 +48,9 @@ type Node struct {
 	numbers   numbers
 	gaps      gaps
 
+	healthLimit limiter
+	healthAsked chan string // routing keys of answers to be given, at most healthsInASecond
+
 	started time.Time
 	work    sync.WaitGroup // goroutines that end after ending is closed
 	ending  chan struct{}  // closed by Close
@@ -89,14 +92,15 @@ func NewNode(ctx context.Context, c Config) (*Node, error) {
 		return nil, err
 	}
 	n := &Node{
-		config:  config,
-		sender:  seal.NewSenderID(),
-		report:  newReporter(config.Logger),
-		trace:   newChartTrace(config.TraceCharts),
-		keys:    config.keyLists,
-		started: time.Now(),
-		ending:  make(chan struct{}),
-		objects: make(map[string]*ActiveObject),
+		config:      config,
+		sender:      seal.NewSenderID(),
+		report:      newReporter(config.Logger),
+		trace:       newChartTrace(config.TraceCharts),
+		keys:        config.keyLists,
+		started:     time.Now(),
+		ending:      make(chan struct{}),
+		healthAsked: make(chan string, healthsInASecond),
+		objects:     make(map[string]*ActiveObject),
 	}
 	epoch := uint64(time.Now().UnixNano())
 	for _, c := range []struct {
@@ -153,6 +157,7 @@ func (n *Node) connect(ctx context.Context) error {
 		return err
 	}
 	n.work.Go(func() { n.sayHello(n.ending) })
+	n.work.Go(n.answerHealth)
 	n.work.Go(func() { n.watchKeys(n.config.givenKeys) })
 	if n.config.HealthEvery > 0 {
 		n.work.Go(func() { n.logHealth(n.config.HealthEvery) })

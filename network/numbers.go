@@ -2,6 +2,7 @@ package network
 
 import (
 	"encoding/binary"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -170,11 +171,14 @@ func (g *gaps) sender(id seal.SenderID) *senderCounts {
 // counts returns what is known of each sender, and what was missed in all.
 func (g *gaps) counts(name func(seal.SenderID) string) (all []SenderStats, missed uint64) {
 	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, id := range g.order {
-		s := g.senders[id].SenderStats
-		s.Node = name(id)
-		all = append(all, s)
+	order, missed := slices.Clone(g.order), g.missed
+	for _, id := range order {
+		all = append(all, g.senders[id].SenderStats)
 	}
-	return all, g.missed
+	g.mu.Unlock()
+	// Without the lock, which the receiver needs for every event.
+	for i, id := range order {
+		all[i].Node = name(id)
+	}
+	return all, missed
 }
