@@ -33,8 +33,8 @@ type Config struct {
 	// is kinder to consumers that pause, shorter frees what a hung one holds.
 	WriteTimeout time.Duration
 
-	// Logger hears of connections (debug), of mistakes of clients (info) and of refused logins (warn); nil is silence.
-	// Passwords and message bodies are never logged.
+	// Logger hears of connections (debug), of mistakes of clients (info) and of refused logins (warn), of the last two once
+	// a minute each, with the number of those left out; nil is silence. Passwords and message bodies are never logged.
 	Logger *slog.Logger
 
 	// Limits bounds what peers can make the server hold.

@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -117,7 +118,7 @@ func (c *conn) run() {
 	c.goodbye(err)
 	var e *exception
 	if errors.As(err, &e) && e != errStopping {
-		log.Info("connection closed for a mistake of the client", "error", e)
+		c.server.complaints.say(slog.LevelInfo, "connection closed for a mistake of the client", "remote", c.remote, "error", e)
 	} else {
 		log.Debug("connection closed", "error", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"time"
 )
@@ -134,7 +135,7 @@ func (c *conn) login() error {
 		}
 		reason = "User can only log in via localhost"
 	}
-	c.server.log.Warn("login refused", "remote", c.remote)
+	c.server.complaints.say(slog.LevelWarn, "login refused", "remote", c.remote)
 	if can("authentication_failure_close") {
 		return refuse(accessRefused, "%s", reason)
 	}

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bytes"
 	"slices"
 	"testing"
 	"time"
@@ -143,6 +144,51 @@ func TestUnacked(t *testing.T) {
 		})
 		if diff := cmp.Diff(want, tags(u.takeAll(nil))); diff != "" && len(want) > 0 {
 			t.Fatalf("left (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// FuzzHeaders: what a client puts into the headers of a message, which this broker reads and changes for dead letters and
+// delivery counts, is changed there only, and the result is a header that can be read.
+func FuzzHeaders(f *testing.F) {
+	header := func(flags uint16, properties args) []byte {
+		return append(args{}.short(60).short(0).longlong(5).short(flags), properties...)
+	}
+	death := args{}.integer("count", 3).text("reason", "expired").text("queue", "q")
+	deaths := args{}.shortstr("x-death").octet('A').longstr(string(args{}.octet('F').longstr(string(death)).octet('t').octet(1)))
+	f.Add(header(0, nil))
+	f.Add(header(1<<bitHeaders|1<<bitExpiration, args{}.longstr(string(deaths.text("other", "stays"))).shortstr("100")))
+	f.Add(header(1<<15|1<<bitHeaders|1<<12|1<<6, args{}.shortstr("text/plain").longstr(string(args{}.integer(deliveryCount, -1))).octet(2).longlong(7)))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		var h contentHeader
+		if !h.decode(payload) {
+			return
+		}
+		before := bytes.Clone(payload)
+		from := &queue{name: "q"}
+		for range 3 {
+			b := burial{from, deadLetter{&message{exchange: "e", key: "k", data: payload, header: len(payload)}, reasonRejected}}
+			letter, deaths := b.letter(time.Unix(1, 0), 1<<20)
+			if !bytes.Equal(payload, before) {
+				t.Fatal("the message of others was changed")
+			}
+			if letter == nil {
+				return
+			}
+			if !h.decode(letter.data[:letter.header]) {
+				t.Fatalf("%x became %x, which is no header", payload, letter.data)
+			}
+			headers, expiration := headersOf(letter.data)
+			again := deathsOf(headers)
+			if expiration != nil || len(again) != len(deaths) || again[0].queue != "q" || again[0].why != "rejected" || len(deaths) > maxDeaths {
+				t.Fatalf("deaths %+v became %+v; expiration %q", deaths, again, expiration)
+			}
+			e := entry{message: letter, returns: 7}
+			counted := e.header(1 << 20)
+			if headers, _ := headersOf(counted); !h.decode(counted) || len(deathsOf(headers)) != len(deaths) {
+				t.Fatalf("counted: %x", counted)
+			}
+			payload, before = counted, bytes.Clone(counted)
 		}
 	})
 }

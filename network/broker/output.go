@@ -9,7 +9,7 @@ const writeChunk = 128 << 10
 const wakeEarly = 16 << 10
 
 // bufferKeep is the size of output buffers that are always kept; larger ones go after so many writes that did not need
-// them.
+// them, and those that a single large message made go at once, as there may be no other write for long.
 const (
 	bufferKeep     = 64 << 10
 	bufferPatience = 100
@@ -149,7 +149,9 @@ func (c *conn) write() {
 		if last {
 			return
 		}
-		if len(buf) > bufferKeep/2 {
+		if cap(buf) > 4*c.server.config.Limits.OutputBytes {
+			buf = nil
+		} else if len(buf) > bufferKeep/2 {
 			small = 0
 		} else if small++; small > bufferPatience && cap(buf) > bufferKeep {
 			buf = nil

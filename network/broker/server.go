@@ -20,8 +20,11 @@ var ErrClosed = errors.New("broker: server closed")
 type Server struct {
 	config Config
 	log    *slog.Logger
-	vhost  *vhost
-	epoch  time.Time // when its clock began
+
+	complaints complaints
+
+	vhost *vhost
+	epoch time.Time // when its clock began
 
 	bytes     atomic.Int64 // of all messages; see ledger
 	dropped   atomic.Uint64
@@ -52,6 +55,7 @@ func New(config Config) *Server {
 		conns:     map[*conn]struct{}{},
 	}
 	s.log = s.config.Logger
+	s.complaints.log = s.log
 	s.vhost = newVHost(s.config.VHost, &s.config.Limits)
 	return s
 }
@@ -92,7 +96,7 @@ func (s *Server) Serve(listener net.Listener) error {
 		case errors.As(err, &temporary) && temporary.Temporary() && !errors.Is(err, net.ErrClosed):
 			// Out of sockets or the like: connections that end help. The wait is short enough not to need waking by Close.
 			wait = min(max(2*wait, 5*time.Millisecond), 200*time.Millisecond)
-			s.log.Warn("accept failed", "error", err, "wait", wait)
+			s.complaints.say(slog.LevelWarn, "accept failed", "error", err, "wait", wait)
 			time.Sleep(wait)
 		default:
 			return err
@@ -114,7 +118,7 @@ func (s *Server) welcome(nc net.Conn) {
 		oldest := s.pending[0]
 		s.pending = slices.Delete(s.pending, 0, 1)
 		oldest.interrupt()
-		s.log.Warn("too many handshakes, oldest dropped", "remote", oldest.remote)
+		s.complaints.say(slog.LevelWarn, "too many handshakes, oldest dropped", "remote", oldest.remote)
 	}
 	s.pending = append(s.pending, c)
 	s.conns[c] = struct{}{}
