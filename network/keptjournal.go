@@ -53,7 +53,8 @@ type journal struct {
 	mu      sync.Mutex // guards what follows
 	file    *os.File   // nil if there is none yet, or none any more
 	read    int64      // what has been read of the file
-	given   bool       // up, after an error or close: only memory is left
+	given   bool       // up, after an error: only memory is left
+	closed  bool       // the file is closed after each use
 	known   map[eventID]struct{}
 	handled hsm.Deque[journalEntry] // the oldest first
 	selves  hsm.Deque[journalEntry]
@@ -127,6 +128,9 @@ func (j *journal) add(id eventID) error {
 // exclusively calls f while no other process writes to the file, and what stands there
 // is known. The caller holds mu, or nobody else has the journal.
 func (j *journal) exclusively(f func() error) error {
+	if j.closed {
+		defer j.release()
+	}
 	for done := false; !done && !j.given; {
 		var err error
 		if done, err = j.attempt(f); err != nil {
@@ -170,10 +174,16 @@ func (j *journal) attempt(f func() error) (done bool, err error) {
 
 // giveUp goes on without a file. The caller holds mu.
 func (j *journal) giveUp() {
+	j.release()
+	j.given = true
+}
+
+// release closes the file, which is opened again when it is needed. The caller holds mu.
+func (j *journal) release() {
 	if j.file != nil {
 		_ = j.file.Close()
 	}
-	j.file, j.given = nil, true
+	j.file, j.read = nil, 0
 }
 
 // open opens the file, which has to be one.
@@ -284,11 +294,13 @@ func (j *journal) rewrite() error {
 	return nil
 }
 
-// close closes the file.
+// close closes the file. What is added later, by a step that has outlived its node, is
+// written all the same.
 func (j *journal) close() {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	j.giveUp()
+	j.release()
+	j.closed = true
 }
 
 func appendRecord(b []byte, id eventID, at time.Time) []byte {

@@ -195,6 +195,45 @@ var durableTests = []test{
 			return must[amqp.Queue](s)(ch.QueueDeclarePassive(name, false, false, true, false, nil)).Messages == 0
 		})
 	}},
+	{"poison whose dead letters come back to its own queue", func(s *session) {
+		for _, limit := range []int{0, 2} {
+			ch := s.channel()
+			name := s.name()
+			_, err := ch.QueueDeclare(name, true, false, false, false, amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": limit,
+				"x-dead-letter-exchange": "", "x-dead-letter-routing-key": name})
+			s.ok(err)
+			s.removeQueue(name)
+			s.published("", name, "poison")
+			deliveries := s.consume(ch, name, false)
+			for range limit + 1 { // the limit is not evaded
+				s.ok(s.expect(deliveries, "poison").Nack(false, true))
+			}
+			s.published("", name, "next")
+			s.ok(s.expect(deliveries, "next").Ack(false))
+			s.ok(ch.Close())
+			s.empty(s.channel(), name)
+		}
+	}},
+	{"poison that goes in a circle of two queues", func(s *session) {
+		ch := s.channel()
+		one, two := s.name(), s.name()
+		for _, q := range [][2]string{{one, two}, {two, one}} {
+			_, err := ch.QueueDeclare(q[0], true, false, false, false, amqp.Table{"x-queue-type": "quorum", "x-delivery-limit": 0,
+				"x-dead-letter-exchange": "", "x-dead-letter-routing-key": q[1]})
+			s.ok(err)
+			s.removeQueue(q[0])
+		}
+		s.published("", one, "poison")
+		s.ok(s.arrives(ch, one, "poison").Nack(false, true))
+		s.ok(s.arrives(ch, two, "poison").Nack(false, true))
+		s.eventually("it is gone", func() bool {
+			n := 0
+			for _, name := range []string{one, two} {
+				n += must[amqp.Queue](s)(ch.QueueDeclarePassive(name, true, false, false, false, nil)).Messages
+			}
+			return n == 0
+		})
+	}},
 	{"dead letters for an exchange that is not there", func(s *session) {
 		ch := s.channel()
 		queue := s.queue(ch, amqp.Table{"x-dead-letter-exchange": s.name()})
