@@ -71,8 +71,17 @@ func TestAbsurdHellos(t *testing.T) {
 			a.t.Errorf("dialled %v, want nobody", d.where)
 		}
 		d.mu.Unlock()
-		for i := range 2000 { // inside, any port, again and again
+		for i := range 2000 { // inside, any other port
 			hello(fmt.Sprintf("10.0.0.%d:%d", 2+i%250, 1+i%7))
+		}
+		a.pass(10 * time.Second)
+		d.mu.Lock()
+		if len(d.where) != 0 {
+			a.t.Errorf("dialled %v, want nobody at another port", d.where)
+		}
+		d.mu.Unlock()
+		for i := range 2000 { // inside, where a broker could be, again and again
+			hello(fmt.Sprintf("10.0.0.%d:5672", 2+i%250))
 		}
 		a.pass(10 * time.Second)
 		d.mu.Lock()
@@ -80,11 +89,15 @@ func TestAbsurdHellos(t *testing.T) {
 		for _, n := range d.where {
 			total += n
 		}
-		if total > 2*2000 {
-			a.t.Errorf("2000 hellos made the node dial %d times, want at most twice each", total)
+		const most = 128 // a second
+		if total > 2*most || total < most {
+			a.t.Errorf("2000 hellos in no time made the node dial %d times, want at most %d addresses twice each", total, most)
 		}
 		a.t.Logf("2000 hellos made the node dial %d times at %d addresses", total, len(d.where))
 		d.mu.Unlock()
+		if n.Stats().Problems["aliens"] == 0 {
+			a.t.Errorf("problems %v, want it to be told", n.Stats().Problems)
+		}
 		if peers := n.Peers(); len(peers) != 1 {
 			a.t.Errorf("peers %+v, want its own broker only", peers)
 		}

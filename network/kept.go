@@ -65,7 +65,9 @@ const (
 	//
 	// It needs RabbitMQ 3.10 or newer, where the queues are quorum queues. With a broker
 	// that a node hosts, events survive the crash of the receiving process, but not that of
-	// the process which hosts the broker; the node says so, once.
+	// the process which hosts the broker; the node says so, once. The queues go with it: what
+	// is transmitted before an object's process has connected to the next broker is confirmed
+	// by that, and kept for nobody.
 	AtLeastOnce
 )
 

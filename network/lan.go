@@ -21,12 +21,16 @@ type lan struct {
 	discovery *discovery.Discovery
 	options   discovery.Options
 
+	limit  limiter
 	mu     sync.Mutex // guards aliens
 	aliens map[netip.AddrPort]time.Time
 }
 
 // alienEvery is how often one address is scouted because of its hellos.
 const alienEvery = 500 * time.Millisecond
+
+// aliensInASecond is how many of all are.
+const aliensInASecond = 128
 
 // maxAliens bounds what is remembered of them.
 const maxAliens = 1024
@@ -111,9 +115,11 @@ func (l *lan) reaches(nodes []nodeAt) *peer {
 	return nil
 }
 
-// alien has somebody scouted who says that his broker is at this address.
+// alien has somebody scouted who says that his broker is at this address, if that is in a
+// network that is searched and has the port that all have: nobody shall make nodes knock
+// elsewhere by what he says in a hello.
 func (l *lan) alien(a netip.AddrPort) {
-	if l.known(a) || !l.options.Allowed(a.Addr()) {
+	if int(a.Port()) != l.node.config.own.Port || l.known(a) || !l.options.Allowed(a.Addr()) {
 		return
 	}
 	now := time.Now()
@@ -121,6 +127,11 @@ func (l *lan) alien(a netip.AddrPort) {
 	last := l.aliens[a]
 	if now.Sub(last) < alienEvery {
 		l.mu.Unlock()
+		return
+	}
+	if !l.limit.allow(now, aliensInASecond) {
+		l.mu.Unlock()
+		l.node.report.report("aliens", "too many say where they are; some are not looked for before their next hello")
 		return
 	}
 	if len(l.aliens) >= maxAliens {

@@ -10,8 +10,11 @@ import (
 // reportEvery is how often one reason is reported at most.
 const reportEvery = time.Minute
 
-// maxReasons bounds what a reporter remembers. Reasons are words of this
-// package and never a peer's, but for the key of an unknown sender.
+// maxReasons bounds what a reporter remembers. Reasons are words of this package and
+// never a peer's, but for the key of an unknown sender, and addresses. Where there is no
+// room, the reason that was reported least recently has to go, if that is long enough ago
+// for it to be reported anew; its count goes to "others". So do reasons that find no room,
+// of which there is one line a minute. The log has maxReasons+1 lines a minute at most.
 const maxReasons = 256
 
 // reporter counts what goes wrong and says it, once and then not more often
@@ -39,11 +42,12 @@ func newReporter(log *slog.Logger) *reporter {
 // report counts under a reason, and logs the message unless it did within the
 // last minute.
 func (r *reporter) report(why, message string, attrs ...any) {
+	now := time.Now()
 	r.mu.Lock()
 	it := r.reasons[why]
 	if it == nil {
-		if len(r.reasons) >= maxReasons {
-			why = "others"
+		if len(r.reasons) >= maxReasons && !r.evict(now) {
+			why = others
 		}
 		if it = r.reasons[why]; it == nil {
 			it = &reason{}
@@ -51,7 +55,6 @@ func (r *reporter) report(why, message string, attrs ...any) {
 		}
 	}
 	it.count++
-	now := time.Now()
 	if !it.last.IsZero() && now.Sub(it.last) < reportEvery {
 		it.unsaid++
 		r.mu.Unlock()
@@ -64,6 +67,32 @@ func (r *reporter) report(why, message string, attrs ...any) {
 		attrs = append(attrs, "unreported", unsaid)
 	}
 	r.log.Log(context.Background(), slog.LevelWarn, message, attrs...)
+}
+
+// others is the reason of what has no room.
+const others = "others"
+
+// evict makes room for a reason, and reports whether it could. The caller holds mu.
+func (r *reporter) evict(now time.Time) bool {
+	oldest := ""
+	for why, it := range r.reasons {
+		if why != others && (oldest == "" || it.last.Before(r.reasons[oldest].last)) {
+			oldest = why
+		}
+	}
+	gone := r.reasons[oldest]
+	if now.Sub(gone.last) < reportEvery {
+		return false
+	}
+	rest := r.reasons[others]
+	if rest == nil {
+		rest = &reason{}
+		r.reasons[others] = rest
+	}
+	rest.count += gone.count
+	rest.unsaid += gone.unsaid
+	delete(r.reasons, oldest)
+	return true
 }
 
 // counts returns the number of reports a reason.

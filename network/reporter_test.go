@@ -102,6 +102,52 @@ func TestReporterIsBounded(t *testing.T) {
 	}
 }
 
+// Reasons of long ago make room for new ones, which are reported; nothing is lost from the
+// sum, and the log has a bounded number of lines a minute all the same.
+func TestReporterEvictsTheOldest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, log := logged()
+		for i := range maxReasons {
+			r.report(fmt.Sprint("address ", i), "no peer")
+			time.Sleep(time.Millisecond)
+		}
+		r.report("late", "it happened") // no room yet
+		if counts := r.counts(); counts["late"] != 0 || counts["others"] != 1 {
+			t.Errorf("late: %d, others: %d", counts["late"], counts["others"])
+		}
+		time.Sleep(reportEvery)
+		r.report("address 0", "no peer")
+		log.Reset()
+		r.report("late", "it happened")
+		counts := r.counts()
+		if _, there := counts["address 1"]; there || counts["address 0"] != 2 || counts["late"] != 1 || counts["others"] != 2 || len(counts) > maxReasons+1 {
+			t.Errorf("%d reasons; %v", len(counts), counts)
+		}
+		if log.String() != "level=WARN msg=\"it happened\"\n" {
+			t.Errorf("logged %q", log)
+		}
+		const minutes = 5
+		log.Reset()
+		for i := range minutes * 4 * maxReasons { // four times as many as there is room for
+			r.report(fmt.Sprint("other ", i), "no peer")
+			time.Sleep(time.Minute / (4 * maxReasons))
+		}
+		var sum uint64
+		for _, n := range r.counts() {
+			sum += n
+		}
+		if want := uint64(maxReasons + 3 + minutes*4*maxReasons); sum != want {
+			t.Errorf("%d in all, want %d", sum, want)
+		}
+		if lines := strings.Count(log.String(), "\n"); lines > (minutes+1)*(maxReasons+1) {
+			t.Errorf("%d lines in %d minutes", lines, minutes)
+		}
+		if n := len(r.counts()); n > maxReasons+1 {
+			t.Errorf("%d reasons", n)
+		}
+	})
+}
+
 func TestReporterFromManyGoroutines(t *testing.T) {
 	r := newReporter(nil)
 	var all sync.WaitGroup
