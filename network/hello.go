@@ -234,8 +234,12 @@ func (n *Node) sayHello(stop <-chan struct{}) {
 
 // listen finds out whether the own broker still gives us what we asked it for: our own
 // hello, said before, has to have come back. A cluster that lost a member may forget what a
-// queue is bound to, and say nothing; then the queue is declared anew on another link.
+// queue is bound to, and say nothing; then the queue is declared anew on another link. What
+// is bound to the other exchanges is asked for again now and then: they may have been deleted.
 func (n *Node) listen() {
+	if n.listened++; n.listened%deafAfter == 0 {
+		n.receiver.rebind()
+	}
 	own, receiver := n.peers.own().current(), n.receiver.current()
 	said := time.Now().Add(-n.config.Heartbeat)
 	settled := func(s connectionStatus) bool { return s.state == "up" && s.since.Before(said) }
@@ -251,5 +255,6 @@ func (n *Node) listen() {
 	n.receiver.renew()
 }
 
-// deafAfter is how many hellos in a row have to be missing.
+// deafAfter is how many hellos in a row have to be missing, and how many there are between
+// two times that bindings are asked for again.
 const deafAfter = 3

@@ -173,7 +173,9 @@ func (l *memoryLink) Bind(b Binding) error {
 	if !l.consuming {
 		return errNotConsuming
 	}
-	l.bindings = append(l.bindings, b)
+	if !slices.Contains(l.bindings, b) {
+		l.bindings = append(l.bindings, b)
+	}
 	return nil
 }
 

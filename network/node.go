@@ -44,6 +44,7 @@ type Node struct {
 
 	heardSelf atomic.Bool // the broker gave back what we say to nodes
 	deaf      int         // how often it has not, in a row; belongs to sayHello
+	listened  int         // how often that was looked at; belongs to sayHello
 	directory directory
 	numbers   numbers
 	gaps      gaps

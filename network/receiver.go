@@ -122,6 +122,26 @@ func (r *receiver) leave(k *keeper) {
 	r.keepers = slices.DeleteFunc(r.keepers, func(other *keeper) bool { return other == k })
 }
 
+// rebind asks for all bindings once more, which changes nothing unless somebody has deleted
+// an exchange, and the bindings with it. If there is no such exchange, the link ends, and
+// the next one declares it. It waits for the broker.
+func (r *receiver) rebind() {
+	r.mu.Lock()
+	link, bindings, keepers := r.link, slices.Clone(r.bindings), slices.Clone(r.keepers)
+	r.mu.Unlock()
+	if link == nil {
+		return
+	}
+	for _, b := range bindings {
+		if link.Bind(b) != nil {
+			return
+		}
+	}
+	for _, k := range keepers {
+		_, _ = link.Keep(k.queue) // a refusal has been reported when the link was new
+	}
+}
+
 // renew ends the link that consumes, if there is one; the next one asks for everything
 // again.
 func (r *receiver) renew() {
