@@ -54,6 +54,64 @@ func readLimited(f io.Reader) ([]byte, error) {
 	return content, err
 }
 
+// errReplaced: while we waited for the lock, somebody put another file there.
+var errReplaced = errors.New("replaced")
+
+// withDotenv calls f with the .env file at path, what it holds and what it is, while no
+// other process that does the same has it. flag is how to open it, os.O_RDWR and
+// more; with os.O_CREATE, a new file has mode 0600. If another file was put there meanwhile,
+// that one is taken. It blocks while another process has the file, for ten seconds at most.
+// The error is f's, or says what is wrong with the file, without quoting it.
+func withDotenv(path string, flag int, f func(file *os.File, content []byte, info fs.FileInfo) error) error {
+	for {
+		err := tryDotenv(path, flag, f)
+		if !errors.Is(err, errReplaced) {
+			return err
+		}
+	}
+}
+
+func tryDotenv(path string, flag int, f func(file *os.File, content []byte, info fs.FileInfo) error) error {
+	// Looked at before it is opened, because opening a pipe would wait for a reader.
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return errors.New(errNotRegular)
+	}
+	file, err := os.OpenFile(path, flag, 0o600)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	unlock, err := lockFile(file)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	ours, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if there, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(ours, there) {
+		return errReplaced
+	}
+	content, err := readLimited(file)
+	if err != nil {
+		return err
+	}
+	return f(file, content, ours)
+}
+
+// appendDotenv adds text to a file of that content, or leaves it as it is.
+func appendDotenv(f *os.File, content []byte, added string) error {
+	_, err := io.WriteString(f, added)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err != nil {
+		return errors.Join(err, f.Truncate(int64(len(content))))
+	}
+	return nil
+}
+
 // withoutPath drops the operation and the path from a file error; the caller names the
 // path.
 func withoutPath(err error) error {

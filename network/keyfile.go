@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 
@@ -16,12 +15,10 @@ import (
 // says that it was this call. The rest of the file and its mode stay as they are; a
 // new file has mode 0600.
 func shareKey(path string) (key seal.Key, written bool, err error) {
-	for {
-		key, written, err = tryShareKey(path)
-		if !errors.Is(err, errReplaced) {
-			break
-		}
-	}
+	err = withDotenv(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, func(f *os.File, content []byte, _ fs.FileInfo) (err error) {
+		key, written, err = keyOrNew(path, f, content)
+		return err
+	})
 	switch {
 	case err == nil || errors.Is(err, ErrConfig):
 	default:
@@ -31,36 +28,9 @@ func shareKey(path string) (key seal.Key, written bool, err error) {
 	return key, written, err
 }
 
-// errReplaced: while we waited for the lock, somebody put another file there.
-var errReplaced = errors.New("replaced")
-
-func tryShareKey(path string) (seal.Key, bool, error) {
+// keyOrNew reads the key in the file, or writes one.
+func keyOrNew(path string, f *os.File, content []byte) (seal.Key, bool, error) {
 	none := seal.Key{}
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return none, false, errors.New(errNotRegular)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return none, false, err
-	}
-	defer f.Close()
-	unlock, err := lockFile(f)
-	if err != nil {
-		return none, false, err
-	}
-	defer unlock()
-
-	ours, err := f.Stat()
-	if err != nil {
-		return none, false, err
-	}
-	if there, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(ours, there) {
-		return none, false, errReplaced
-	}
-	content, err := readLimited(f)
-	if err != nil {
-		return none, false, err
-	}
 	vars, err := parseDotenv(content)
 	if err != nil {
 		return none, false, misconfigured(path, "%w", err)
@@ -88,14 +58,7 @@ func appendKey(f *os.File, content []byte, key seal.Key) error {
 	if len(content)+len(line) > maxDotenv {
 		return errors.New(errDotenvTooBig)
 	}
-	_, err := io.WriteString(f, line)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err != nil {
-		return errors.Join(err, f.Truncate(int64(len(content))))
-	}
-	return nil
+	return appendDotenv(f, content, line)
 }
 
 // errLocked is returned by lockFile when it has waited too long.

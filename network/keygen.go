@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -121,57 +120,21 @@ func (k Keygen) Write(dir string) (KeygenReport, error) {
 }
 
 // extendDotenv appends to the .env file at path what lines returns, while no other process
-// does. It makes the file if there is none. lines may be called several times; what it
-// returned last counts.
+// does. It makes the file if there is none.
 func extendDotenv(path string, lines func(environment) (string, error)) error {
-	for {
-		err := tryExtendDotenv(path, lines)
-		if !errors.Is(err, errReplaced) {
+	opened := false
+	err := withDotenv(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, func(f *os.File, content []byte, info fs.FileInfo) error {
+		opened = true
+		added, err := addition(path, content, info.Mode(), lines)
+		if err != nil || added == "" {
 			return err
 		}
-	}
-}
-
-func tryExtendDotenv(path string, lines func(environment) (string, error)) error {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return errors.New(errNotRegular)
-	}
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
-	if errors.Is(err, fs.ErrPermission) {
+		return appendDotenv(f, content, added)
+	})
+	if !opened && errors.Is(err, fs.ErrPermission) {
 		return extendsByNothing(path, lines, err)
 	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	unlock, err := lockFile(f)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-
-	ours, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if there, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(ours, there) {
-		return errReplaced
-	}
-	content, err := readLimited(f)
-	if err != nil {
-		return err
-	}
-	added, err := addition(path, content, ours.Mode(), lines)
-	if err != nil || added == "" {
-		return err
-	}
-	if _, err = io.WriteString(f, added); err == nil {
-		err = f.Sync()
-	}
-	if err != nil {
-		return errors.Join(err, f.Truncate(int64(len(content))))
-	}
-	return nil
+	return err
 }
 
 // extendsByNothing looks whether a file that may not be written needs to be: one that has all

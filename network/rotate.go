@@ -44,57 +44,24 @@ type Rotation struct {
 // ErrConfig, and shows no value.
 func (k Keygen) Rotate(dir string) (Rotation, error) {
 	r := Rotation{Path: filepath.Join(dir, dotenvName)}
-	for {
-		err := r.try()
-		if errors.Is(err, errReplaced) {
-			continue
-		}
-		if err != nil && !errors.Is(err, ErrConfig) {
-			err = misconfigured(r.Path, "%w", withoutPath(err))
-		}
+	err := withDotenv(r.Path, os.O_RDWR, func(_ *os.File, content []byte, info fs.FileInfo) error {
+		vars, err := parseDotenv(content)
 		if err != nil {
-			return Rotation{Path: r.Path}, err
+			return misconfigured(r.Path, "%w", err)
 		}
-		return r, nil
+		changed, err := r.step(string(content), vars)
+		if err != nil {
+			return err
+		}
+		return replaceDotenv(r.Path, changed, info)
+	})
+	if err != nil && !errors.Is(err, ErrConfig) {
+		err = misconfigured(r.Path, "%w", withoutPath(err))
 	}
-}
-
-func (r *Rotation) try() error {
-	if info, err := os.Stat(r.Path); err != nil {
-		return err
-	} else if !info.Mode().IsRegular() {
-		return errors.New(errNotRegular)
-	}
-	f, err := os.OpenFile(r.Path, os.O_RDWR, 0)
 	if err != nil {
-		return err
+		return Rotation{Path: r.Path}, err
 	}
-	defer f.Close()
-	unlock, err := lockFile(f)
-	if err != nil {
-		return err
-	}
-	defer unlock()
-	ours, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if there, err := os.Stat(r.Path); errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(ours, there) {
-		return errReplaced
-	}
-	content, err := readLimited(f)
-	if err != nil {
-		return err
-	}
-	vars, err := parseDotenv(content)
-	if err != nil {
-		return misconfigured(r.Path, "%w", err)
-	}
-	changed, err := r.step(string(content), vars)
-	if err != nil {
-		return err
-	}
-	return replaceDotenv(r.Path, changed, ours)
+	return r, nil
 }
 
 // step returns the content after the next step.
