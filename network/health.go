@@ -19,10 +19,10 @@ import (
 // Health is how a node is doing: all its counts at one moment. It can be marshalled as
 // JSON; durations are nanoseconds there.
 type Health struct {
-	Node    string
-	At      time.Time
-	Started time.Time
-	Hosting bool // the node's process serves its host's broker
+	Node    string    // its name
+	At      time.Time // when it was looked at; an answer to AskHealth may be a second old
+	Started time.Time // when NewNode was called
+	Hosting bool      // the node's process serves its host's broker
 	Stats   NodeStats
 	Peers   []PeerHealth   // the own host's broker first
 	Objects []ObjectHealth // in the order of their names
@@ -42,6 +42,7 @@ type ObjectHealth struct {
 }
 
 // Health returns how the node is doing. Any goroutine may call it, and it does not block.
+// After Close it returns what there was at the end.
 func (n *Node) Health() Health {
 	h := Health{Node: n.config.Name, At: time.Now(), Started: n.started, Hosting: n.Hosting(), Stats: n.Stats()}
 	for _, p := range n.Peers() {

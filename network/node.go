@@ -260,7 +260,8 @@ func (n *Node) Name() string { return n.config.Name }
 // Hosting reports whether the node's process serves its host's broker.
 func (n *Node) Hosting() bool { return n.host.hosting() }
 
-// Peers tells how it stands with every broker, the own host's first.
+// Peers tells how it stands with every broker, the own host's first. It does not block. After
+// Close it returns those that there were, which are down.
 func (n *Node) Peers() []PeerStatus {
 	var all []PeerStatus
 	for _, p := range n.peers.all() {
@@ -269,7 +270,7 @@ func (n *Node) Peers() []PeerStatus {
 	return all
 }
 
-// Stats returns the counts so far.
+// Stats returns the counts so far, also after Close. It does not block.
 func (n *Node) Stats() NodeStats {
 	n.mu.RLock()
 	s := n.stats

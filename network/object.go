@@ -52,8 +52,9 @@ type ActiveObject struct {
 // been posted fifo; its queue keeps it until the object is started. The name
 // stands in every line of trace and spy: it must be printable, without brackets
 // or blanks, and no other object of the node may have it. ErrConfig says what is
-// wrong. It waits for the broker to take a new receive key, and the durable queue of
-// an AtLeastOnce object; ErrTopology says that it does not take that.
+// wrong; after Close it is ErrNodeClosed. It waits for the broker to take a new receive
+// key, and the durable queue of an AtLeastOnce object; ErrTopology says that it does not
+// take that.
 func (n *Node) NewActiveObject(name string, m activeobject.Machine, c ObjectConfig) (*ActiveObject, error) {
 	if !isObjectName(name) {
 		return nil, misconfigured("object name", "%q is not a name: it has to be printable, without blanks and brackets, of at most %d bytes", name, maxName)
@@ -97,7 +98,8 @@ func (o *ActiveObject) Node() *Node { return o.node }
 // Transmit sends the event to every object on the mesh whose receive key
 // matches the transmit key of this one: in other processes, on other hosts and
 // in this node, and never to this object. Any goroutine may call it, and it does
-// not block: the event waits in an outbox for each broker. The error says what
+// not block, but for Config.MaxWait at most where Config.WhenFull is WaitForRoom: the
+// event waits in an outbox for each broker. The error says what
 // is known to be lost already: ErrPayload, if the payload cannot be encoded as
 // CBOR, or not so that a receiver would take it (the type that is bound to the
 // signal, text in UTF-8, at most 15 levels and 65536 elements each); ErrSignalName;

@@ -77,7 +77,7 @@ type Heard struct {
 	Node     string           // where it is; "" if not known
 	Trace    instrument.Trace // if its Signal is not empty
 	Spy      []string         // lines, in their order
-	Scribble string
+	Scribble string           // what SnoopScribble was given, "" for trace and spy
 }
 
 // say prints something, or tells it to who wants to hear it instead.

@@ -69,21 +69,21 @@ type Link interface {
 // Confirm tells that the broker has taken a message, or all up to one. Refused
 // says that it has not and will not.
 type Confirm struct {
-	Number  uint64
-	Several bool
-	Refused bool
+	Number  uint64 // of the message, 1 for the first one that the link published
+	Several bool   // and of all before it that nothing was said of yet
+	Refused bool   // the broker has not taken them
 }
 
 // Binding says which messages of an exchange a queue gets. Key is an AMQP topic
 // pattern: words parted by dots, * for one word, # for any number; at most 255 bytes.
 type Binding struct {
-	Exchange string
-	Key      string
+	Exchange string // its name, such as ExchangeMesh
+	Key      string // the pattern
 }
 
 // Delivery is one message that a Link received.
 type Delivery struct {
-	Exchange string
-	Key      string
+	Exchange string // that it was published to
+	Key      string // the routing key that it was published with
 	Body     []byte // the reader's own
 }

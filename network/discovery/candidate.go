@@ -37,14 +37,14 @@ func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil 
 
 // Candidate is an address at which there may be a peer, and what became of it.
 type Candidate struct {
-	Address   netip.AddrPort
-	Name      string        // as the hosts file has it, "" for an address found otherwise
-	Via       string        // the rung that found it first: a RungReport's Rung, or "alien"
-	Verdict   Verdict       //
-	Elapsed   time.Duration // from the finding to the verdict
-	RoundTrip time.Duration // of a question by way of the broker, 0 if nobody answered
-	Nodes     []Node        // that answered, each once
-	Err       error         // why the verdict is not Ours, in one sentence
+	Address   netip.AddrPort // of the broker that is, or may be, there
+	Name      string         // as the hosts file has it, "" for an address found otherwise
+	Via       string         // the rung that found it first: a RungReport's Rung, or "alien"
+	Verdict   Verdict        // what became of it
+	Elapsed   time.Duration  // from the finding to the verdict
+	RoundTrip time.Duration  // of a question by way of the broker, 0 if nobody answered
+	Nodes     []Node         // that answered, each once
+	Err       error          // why the verdict is not Ours, in one sentence
 }
 
 // Node is one process that answered.

@@ -188,7 +188,8 @@ type Discovery struct {
 	once sync.Once // ends everything
 }
 
-// New returns a Discovery that does nothing before Start. The error wraps ErrOptions.
+// New returns a Discovery that does nothing before Start, holds nothing that has to be
+// closed until then, and sends nothing. The error wraps ErrOptions.
 func New(c Config) (*Discovery, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
@@ -217,7 +218,8 @@ func New(c Config) (*Discovery, error) {
 	return d, nil
 }
 
-// Start begins with the first round, and does not wait for it.
+// Start begins with the first round, and does not wait for it. It may be called once; ctx
+// bounds the start itself, and Close ends what was started.
 func (d *Discovery) Start(ctx context.Context) error {
 	for _, s := range []struct {
 		chart *activeobject.ActiveObject
