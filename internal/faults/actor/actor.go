@@ -76,6 +76,7 @@ func Parse(args []string, stderr io.Writer) (o Options, err error) {
 type actor struct {
 	Options
 	node   *network.Node
+	charts []*chart
 	ledger *ledger.Writer
 	began  time.Time   // a reading of the clock before it is wrong, for now
 	silent atomic.Bool // nothing is transmitted any more
@@ -135,6 +136,7 @@ func Run(o Options, stderr io.Writer) error {
 		if err != nil {
 			return errors.Join(err, a.node.Close(starting))
 		}
+		a.charts = append(a.charts, c)
 		a.write(ledger.Line{Kind: ledger.Made, Event: ledger.Event{Chart: name}})
 		if err := c.Start(a.ctx, sending); err != nil {
 			return errors.Join(err, a.node.Close(starting))
@@ -167,12 +169,12 @@ func (a *actor) end(before ledger.Usage) error {
 	a.stop()
 	a.calls.Wait()
 	quiet := extreme(samples(), least)
-	hosting := a.node.Hosting()
+	hosting, aside := a.node.Hosting(), a.aside()
 	closing, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	err := a.node.Close(closing)
 	report := a.report(before, quiet)
-	report.Hosting = hosting
+	report.Hosting, report.Aside = hosting, aside
 	if err != nil {
 		report.Closing = err.Error()
 	}
@@ -189,6 +191,23 @@ func (a *actor) end(before ledger.Usage) error {
 	}
 	a.write(ledger.Line{Kind: ledger.End, Report: report})
 	return nil
+}
+
+// aside asks what is put aside for each chart that is at-least-once.
+func (a *actor) aside() map[string]int {
+	aside := make(map[string]int)
+	for _, c := range a.charts {
+		if !AtLeastOnce(c.Name()) {
+			continue
+		}
+		n, err := c.Aside()
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "what is put aside for %s: %v\n", c.Name(), err)
+			continue
+		}
+		aside[c.Name()] = n
+	}
+	return aside
 }
 
 func (a *actor) report(before, now ledger.Usage) *ledger.Report {

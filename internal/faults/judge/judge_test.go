@@ -223,8 +223,31 @@ func TestJudge(t *testing.T) {
 		}}}, func(a, b *diary) {
 			a.sent(80, "least_1", 4)
 			a.ended(ledger.Report{})
-			b.ended(ledger.Report{})
+			b.ended(ledger.Report{Aside: map[string]int{"least_2": 1}})
 		}, nil},
+		{"not put aside for a wrong clock", Run{Faults: []Happened{{
+			Fault: schedule.Fault{Kind: schedule.SkewClock, Skew: 10 * time.Minute}, Began: at(79), Ended: at(82), Node: "h1a",
+		}}}, func(a, b *diary) {
+			a.sent(80, "least_1", 4)
+			a.ended(ledger.Report{})
+			b.ended(ledger.Report{Aside: map[string]int{"least_1": 1}})
+		}, []string{"least_2 of h2a has not got 1 events for a wrong clock, and 0 are put aside"}},
+		{"waited, and put aside for a wrong clock", Run{Faults: []Happened{{
+			Fault: schedule.Fault{Kind: schedule.SkewClock, Skew: 10 * time.Minute}, Began: at(85), Ended: at(88), Node: "h1a",
+		}}}, func(a, b *diary) {
+			a.sent(80, "least_1", 4)
+			a.write(ledger.Line{Kind: ledger.Peering, At: at(86), Err: "amqp://10.0.0.2:5672/ up"})
+			a.ended(ledger.Report{})
+			b.ended(ledger.Report{Aside: map[string]int{"least_2": 1}})
+		}, nil},
+		{"did not wait, and lost before the clock was wrong", Run{Faults: []Happened{{
+			Fault: schedule.Fault{Kind: schedule.SkewClock, Skew: 10 * time.Minute}, Began: at(85), Ended: at(88), Node: "h1a",
+		}}}, func(a, b *diary) {
+			a.sent(80, "least_1", 4)
+			a.write(ledger.Line{Kind: ledger.Peering, At: at(86), Err: "amqp://10.0.0.3:5672/ up"})
+			a.ended(ledger.Report{})
+			b.ended(ledger.Report{Aside: map[string]int{"least_2": 1}})
+		}, []string{"least_2 of h2a has not got event 4"}},
 		{"goroutines and files are left", Run{}, func(a, b *diary) {
 			a.ended(ledger.Report{Before: ledger.Usage{Goroutines: 2, Files: 8}, After: ledger.Usage{Goroutines: 3, Files: 8}})
 			b.ended(ledger.Report{Before: ledger.Usage{Goroutines: 2, Files: 8}, After: ledger.Usage{Goroutines: 2, Files: 9}})
@@ -235,7 +258,7 @@ func TestJudge(t *testing.T) {
 			}
 			a.ended(ledger.Report{Now: ledger.Usage{Goroutines: 41, Files: 10}})
 			b.ended(ledger.Report{Now: ledger.Usage{Goroutines: 40, Files: 10, Heap: 2 << 20}})
-		}, []string{"h1a-0: 40 goroutines", "h2a-0: 0 KiB of heap in the beginning, 2048 in the end"}},
+		}, []string{"h1a-0: at most 40 goroutines", "h2a-0: 0 KiB of heap in the beginning, 2048 in the end"}},
 		{"a call that took long", Run{}, func(a, b *diary) {
 			e := ledger.Event{Chart: "most_1", Number: 4}
 			a.write(ledger.Line{Kind: ledger.Try, At: at(60), Event: e})

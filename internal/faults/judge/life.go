@@ -39,16 +39,28 @@ type sent struct {
 	err      string
 }
 
-// peering is when the process came to know a broker.
+// peering is when a broker had another state for the process.
 type peering struct {
 	at     time.Time
-	broker string
+	broker string // and its state, see ledger.Peering
 }
 
 // knew says whether the process published to a broker of that host's address.
 func (l *Life) knew(address string, at time.Time) bool {
 	return slices.ContainsFunc(l.peers, func(p peering) bool {
 		return !p.at.After(at) && strings.Contains(p.broker, address+":")
+	})
+}
+
+// connected says whether the process connected to the broker of that address, or with an
+// empty one to its own host's, between the two times.
+func (l *Life) connected(address string, from, to time.Time) bool {
+	return slices.ContainsFunc(l.peers, func(p peering) bool {
+		it := strings.Contains(p.broker, address+":")
+		if address == "" {
+			it = strings.Contains(p.broker, "127.0.0.1:") || strings.Contains(p.broker, l.At+":")
+		}
+		return it && strings.HasSuffix(p.broker, " up") && !p.at.Before(from) && p.at.Before(to)
 	})
 }
 

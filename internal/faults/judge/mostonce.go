@@ -37,7 +37,7 @@ func (r *Run) atMostOnce() Promise {
 			}
 			t, uneven := r.between(sender, receiver)
 			rejected += uneven
-			sum.add(t)
+			sum.add(t.owed())
 			if why := t.fault(sender); why != "" {
 				p.brokeBy("%s -> %s: %s: %+v; the sender dropped %d: %s", sender.Name, receiver.Name, why, t, drops(sender), problems(receiver))
 			}
@@ -46,7 +46,7 @@ func (r *Run) atMostOnce() Promise {
 			p.brokeBy("%s: its charts did not get %d events that had come to it, and it says that %d were rejected", receiver.Name, rejected, receiver.end.Stats.Rejected)
 		}
 	}
-	p.Figures = fmt.Sprintf("%d sent to each life, %d delivered, %d missed and counted, %d before the first, %d dropped by senders, %d gone with their killed sender",
+	p.Figures = fmt.Sprintf("%d owed, %d delivered, %d missed and counted, %d before the sender was known, %d dropped by senders, %d gone with their killed sender",
 		sum.sent, sum.delivered, sum.missed, sum.earlier, sum.dropped, sum.died)
 	return p
 }
@@ -57,6 +57,7 @@ type tally struct {
 	missing         int // before the last one that came
 	after           int // missing after that
 	missed, earlier int // as the receiver counts
+	before          int // of missing: sent before the receiver began
 	dropped, died   int // of after: drops of a sender that lived, or gone with one that was killed
 }
 
@@ -67,6 +68,13 @@ func (t *tally) add(o tally) {
 	t.earlier += o.earlier
 	t.dropped += o.dropped
 	t.died += o.died
+}
+
+// owed leaves out what was sent before there was a receiver, which counts it too.
+func (t tally) owed() tally {
+	before := min(t.before, t.earlier)
+	t.sent, t.earlier = t.sent-before, t.earlier-before
+	return t
 }
 
 // fault says what is wrong with the sums, or nothing.
@@ -139,6 +147,11 @@ func (r *Run) between(sender, receiver *Life) (t tally, uneven int) {
 		t.sent += sent
 		t.delivered += len(all)
 		t.missing += last - len(all)
+		for n := range min(last, sender.sentBefore(chart, receiver.Began)) {
+			if _, came := all[uint64(n+1)]; !came {
+				t.before++
+			}
+		}
 		t.after += sent - last
 	}
 	if stats, ok := r.senderStats(receiver, sender.Name, t.delivered); ok {

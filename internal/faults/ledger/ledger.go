@@ -68,6 +68,9 @@ type Report struct {
 	After   Usage // it was closed; only in End
 	Stats   network.NodeStats
 	Peers   []Peer
+	// Aside is how many events are put aside for each at-least-once object, as its broker
+	// says; only in End.
+	Aside   map[string]int
 	Closing string // the error of closing the node
 }
 

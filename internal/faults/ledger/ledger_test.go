@@ -26,7 +26,7 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 		{Kind: Got, At: at, Event: Event{Life: "h2b-1", Chart: "most_h2_3", Number: 4711}, By: "most_h1_0"},
 		{Kind: Peering, At: at, Err: "amqp://10.77.0.2:5672/ up"},
 		{Kind: Base, At: at, Report: &Report{Node: "h1a-0", Hosting: true, Now: Usage{Goroutines: 40, Files: 12}}},
-		{Kind: End, At: at, Report: &Report{Node: "h1a-0", Peers: []Peer{{Err: "gone"}}}},
+		{Kind: End, At: at, Report: &Report{Node: "h1a-0", Aside: map[string]int{"least_h1_1": 3}, Peers: []Peer{{Err: "gone"}}}},
 	}
 	w, err := Create(path, "h1a-0")
 	if err != nil {

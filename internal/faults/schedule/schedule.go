@@ -2,6 +2,7 @@
 package schedule
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -195,6 +196,15 @@ func (p Plan) Endangers(f Fault) bool {
 func between(rng *rand.Rand, least, most time.Duration) time.Duration {
 	const tenth = 100 * time.Millisecond
 	return (least + time.Duration(rng.Int64N(int64(most-least)+1))).Truncate(tenth)
+}
+
+// Digest returns a few letters that are the same for the same faults, and for others not.
+func Digest(faults []Fault) string {
+	h := sha256.New()
+	for _, f := range faults {
+		fmt.Fprintf(h, "%d %d %d %d %d %d %d\n", f.At, f.For, f.Kind, f.Host, f.Node, f.Skew, f.Seed)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil)[:6])
 }
 
 // Print returns the faults, a line each.

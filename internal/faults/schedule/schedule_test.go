@@ -19,6 +19,16 @@ func TestTheSameSeedGivesTheSameFaults(t *testing.T) {
 	if cmp.Equal(Draw(7, p), Draw(8, p)) {
 		t.Error("two seeds give the same faults")
 	}
+	if a, b := Digest(Draw(7, p)), Digest(Draw(7, p)); a != b || a == "" {
+		t.Errorf("digests of the same faults: %q and %q", a, b)
+	}
+	other := Draw(7, p)
+	other[len(other)-1].Seed++
+	for name, faults := range map[string][]Fault{"another seed": Draw(8, p), "one of them differs": other, "none": nil} {
+		if Digest(faults) == Digest(Draw(7, p)) {
+			t.Errorf("%s: the same digest", name)
+		}
+	}
 }
 
 // TestDrawn pins a schedule: a seed that showed a mistake must show it again later.
@@ -30,8 +40,12 @@ func TestDrawn(t *testing.T) {
   10.3s for  4.1s  h3   cut the link
   12.6s for  3.4s  h1   kill the broker
 `
-	if diff := cmp.Diff(want, Print(Draw(1, p))); diff != "" {
+	faults := Draw(1, p)
+	if diff := cmp.Diff(want, Print(faults)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := Digest(faults); got != "a665d23b2dc0" {
+		t.Errorf("digest %s", got)
 	}
 }
 
