@@ -32,7 +32,7 @@ type AMQP struct {
 	Heartbeat time.Duration
 
 	// ConnectTimeout bounds Dial, as its context does. Also how long a broker may take to
-	// answer Consume or Bind. Default: 5 s.
+	// answer each request of Consume or Bind. Default: 5 s.
 	ConnectTimeout time.Duration
 
 	// WriteTimeout bounds each write to the socket, of at most a frame (128 KiB), and Close.

@@ -3,6 +3,7 @@ package network
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -101,6 +102,23 @@ func TestBindToSilentPeer(t *testing.T) {
 		t.Errorf("Bind says %v", err)
 	}
 	b.dead(l, ErrLost)
+}
+
+// A broker that is slow is not one that does not answer, however much it is asked.
+func TestConsumeFromSlowPeer(t *testing.T) {
+	const limit, lag, bindings = time.Second, 40 * time.Millisecond, 20
+	b, p := through(t, AMQP{ConnectTimeout: limit})
+	l := b.dial()
+	p.setLag(lag)
+	var keys []string
+	for i := range bindings {
+		keys = append(keys, strconv.Itoa(i))
+	}
+	began := time.Now()
+	b.consume(l, keys...)
+	if took := time.Since(began); took < limit {
+		t.Errorf("that took only %v, and proves nothing", took)
+	}
 }
 
 func TestDialOfSilentPeer(t *testing.T) {

@@ -166,33 +166,33 @@ func (l *amqpLink) Consume(bindings []Binding) (<-chan Delivery, error) {
 	}
 	var in <-chan amqp.Delivery
 	cancelled, closed := make(chan string, 1), make(chan *amqp.Error, 1)
-	err := l.ask(func() (err error) {
-		if l.consuming, err = l.connection.Channel(); err != nil {
-			return err
-		}
-		l.consuming.NotifyCancel(cancelled)
-		l.consuming.NotifyClose(closed)
-		if err = l.consuming.Qos(l.prefetch(), 0, false); err != nil {
-			return err
-		}
-		queue, err := l.consuming.QueueDeclare("", false, true, true, false, amqp.Table{
-			"x-message-ttl":      orDefault(l.transport.TTL, DefaultTTL).Milliseconds(),
-			"x-max-length":       int64(orDefault(l.transport.QueueLength, DefaultQueueLength)),
-			"x-max-length-bytes": int64(queueBytes),
-		})
-		if err != nil {
-			return err
-		}
-		l.queue = queue.Name
-		for _, b := range bindings {
-			if err = l.consuming.QueueBind(l.queue, b.Key, b.Exchange, false, nil); err != nil {
-				return err
+	requests := []func() error{
+		func() (err error) {
+			if l.consuming, err = l.connection.Channel(); err == nil {
+				l.consuming.NotifyCancel(cancelled)
+				l.consuming.NotifyClose(closed)
 			}
-		}
+			return err
+		},
+		func() error { return l.consuming.Qos(l.prefetch(), 0, false) },
+		func() error {
+			queue, err := l.consuming.QueueDeclare("", false, true, true, false, amqp.Table{
+				"x-message-ttl":      orDefault(l.transport.TTL, DefaultTTL).Milliseconds(),
+				"x-max-length":       int64(orDefault(l.transport.QueueLength, DefaultQueueLength)),
+				"x-max-length-bytes": int64(queueBytes),
+			})
+			l.queue = queue.Name
+			return err
+		},
+	}
+	for _, b := range bindings {
+		requests = append(requests, func() error { return l.consuming.QueueBind(l.queue, b.Key, b.Exchange, false, nil) })
+	}
+	requests = append(requests, func() (err error) {
 		in, err = l.consuming.Consume(l.queue, consumerTag, false, true, false, false, nil)
 		return err
 	})
-	if err != nil {
+	if err := l.ask(requests...); err != nil {
 		return nil, err
 	}
 	channel := l.consuming
@@ -229,15 +229,19 @@ func (l *amqpLink) Bind(b Binding) error {
 	return l.ask(func() error { return l.consuming.QueueBind(l.queue, b.Key, b.Exchange, false, nil) })
 }
 
-// ask runs requests that the broker has to answer, and ends the link if it refuses or
-// does not answer.
-func (l *amqpLink) ask(requests func() error) error {
+// ask runs requests that the broker has to answer, one after the other, and ends the link
+// if it refuses one or does not answer it in time. There may be many, so each has its own
+// time: a slow broker would otherwise be asked again and again, and never get to the end.
+func (l *amqpLink) ask(requests ...func() error) error {
 	patience := orDefault(l.transport.ConnectTimeout, DefaultConnectTimeout)
 	timer := time.AfterFunc(patience, func() { abort(l.conn) })
 	defer timer.Stop()
-	if err := requests(); err != nil {
-		l.end(brokerError(err, ErrTopology))
-		return l.ended()
+	for _, request := range requests {
+		timer.Reset(patience)
+		if err := request(); err != nil {
+			l.end(brokerError(err, ErrTopology))
+			return l.ended()
+		}
 	}
 	return nil
 }

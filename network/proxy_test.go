@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 )
 
 // proxy stands between a client and a broker, and can do to them what networks and hung
@@ -15,6 +16,7 @@ type proxy struct {
 	mu     sync.Mutex // guards what follows
 	opened sync.Cond  // of mu
 	frozen bool
+	lag    time.Duration
 	freeze int        // freezes when so many connections have come; 0 for never
 	conns  []net.Conn // accepted ones
 }
@@ -68,6 +70,7 @@ func (p *proxy) pass(to, from net.Conn) {
 			return
 		}
 		p.thaw()
+		p.wait()
 		if _, err := to.Write(buffer[:n]); err != nil {
 			return
 		}
@@ -81,6 +84,23 @@ func (p *proxy) thaw() {
 	for p.frozen {
 		p.opened.Wait()
 	}
+}
+
+// wait waits as long as a slow way takes.
+func (p *proxy) wait() {
+	p.mu.Lock()
+	lag := p.lag
+	p.mu.Unlock()
+	if lag > 0 {
+		<-time.After(lag)
+	}
+}
+
+// setLag makes each way take so long.
+func (p *proxy) setLag(lag time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lag = lag
 }
 
 // setFrozen makes the proxy neither read nor write any more, or go on.
