@@ -76,6 +76,18 @@ if [ $required = 1 ]; then
 	export STATEMESH_REQUIRE_RABBITMQ=1 STATEMESH_REQUIRE_NAMESPACES=1
 fi
 
+# Before the tests, whose summary is to be the last thing that is printed.
+step "fault run"
+if scripts/faults.sh -seed 8 -for 60s >"$state/faults.log" 2>&1; then
+	grep -E '^(held|BROKEN) ' "$state/faults.log"
+elif [ $? = 3 ]; then
+	missing "the fault run ($(tail -n 1 "$state/faults.log"))"
+else
+	tail -n 60 "$state/faults.log" >&2
+	echo "test.sh: the fault run failed" >&2
+	exit 1
+fi
+
 step "go test -race"
 race=-race
 if [ "$(go env CGO_ENABLED)" != 1 ] || ! command -v "$(go env CC)" >/dev/null; then
