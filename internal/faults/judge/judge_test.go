@@ -259,6 +259,25 @@ func TestJudge(t *testing.T) {
 			a.ended(ledger.Report{Now: ledger.Usage{Goroutines: 41, Files: 10}})
 			b.ended(ledger.Report{Now: ledger.Usage{Goroutines: 40, Files: 10, Heap: 2 << 20}})
 		}, []string{"h1a-0: at most 40 goroutines", "h2a-0: 0 KiB of heap in the beginning, 2048 in the end"}},
+		{"as many as others that host the broker", Run{}, func(a, b *diary) {
+			a.write(ledger.Line{Kind: ledger.Base, At: at(3), Report: &ledger.Report{Hosting: true, Now: ledger.Usage{Goroutines: 60, Files: 20}}})
+			b.write(ledger.Line{Kind: ledger.Base, At: at(3), Report: &ledger.Report{Now: ledger.Usage{Goroutines: 40, Files: 10}}})
+			a.ended(ledger.Report{Now: ledger.Usage{Goroutines: 40, Files: 10}})
+			b.ended(ledger.Report{Hosting: true, Now: ledger.Usage{Goroutines: 60, Files: 20}})
+		}, nil},
+		{"more than others that host the broker", Run{}, func(a, b *diary) {
+			a.write(ledger.Line{Kind: ledger.Base, At: at(3), Report: &ledger.Report{Hosting: true, Now: ledger.Usage{Goroutines: 60, Files: 20}}})
+			b.write(ledger.Line{Kind: ledger.Base, At: at(3), Report: &ledger.Report{Now: ledger.Usage{Goroutines: 40, Files: 10}}})
+			a.ended(ledger.Report{Now: ledger.Usage{Goroutines: 40, Files: 11}})
+			b.ended(ledger.Report{Hosting: true, Now: ledger.Usage{Goroutines: 61, Files: 20}})
+		}, []string{"h1a-0: at most 40 goroutines and 10 files", "h2a-0: at most 60 goroutines"}},
+		{"memory of what was handled", Run{}, func(a, b *diary) {
+			for _, d := range []*diary{a, b} {
+				d.write(ledger.Line{Kind: ledger.Base, At: at(3), Report: &ledger.Report{}})
+			}
+			a.ended(ledger.Report{Now: ledger.Usage{Heap: 1<<20 + 3*208}})
+			b.ended(ledger.Report{Now: ledger.Usage{Heap: 1<<20 + 3*208 + 1}})
+		}, []string{"h2a-0: 0 KiB of heap in the beginning, 1024 in the end"}},
 		{"a call that took long", Run{}, func(a, b *diary) {
 			e := ledger.Event{Chart: "most_1", Number: 4}
 			a.write(ledger.Line{Kind: ledger.Try, At: at(60), Event: e})
@@ -291,6 +310,52 @@ func TestJudge(t *testing.T) {
 				t.Errorf("broken:\n%s", got)
 			}
 		})
+	}
+}
+
+// TestOwed: what was sent before there was a receiver is not owed to it.
+func TestOwed(t *testing.T) {
+	a, b := two(t)
+	a.sent(80, "most_1", 4)
+	b.got(81, "most_2", a, "most_1", 4)
+	late := newDiary(t, "h3a", "h3", "10.0.0.3", "most_3")
+	late.life.Began = at(60)
+	late.got(81, "most_3", a, "most_1", 4)
+	late.ended(ledger.Report{Stats: network.NodeStats{Senders: []network.SenderStats{{Node: "h1a-0", Earlier: 3}}}})
+	if err := errorsOf(a, b); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.life.Load(); err != nil {
+		t.Fatal(err)
+	}
+	r := Run{Lives: []*Life{a.life, b.life, late.life}}
+	sums, _ := r.between(a.life, late.life)
+	if why := sums.fault(a.life); why != "" {
+		t.Errorf("%s: %+v", why, sums)
+	}
+	got := sums.owed()
+	if got.sent != 2 || got.delivered != 1 || got.earlier != 1 {
+		t.Errorf("%+v, want 2 sent, of which 1 was delivered and 1 earlier", got)
+	}
+}
+
+func TestConnected(t *testing.T) {
+	at := func(n int64) time.Time { return time.Unix(n, 0) }
+	l := &Life{At: "10.0.0.1", peers: []peering{
+		{at(1), "amqp://u@127.0.0.1:5672/ up"}, {at(2), "amqp://u@10.0.0.2:5672/ connecting"}, {at(3), "amqp://u@10.0.0.2:5672/ up"},
+		{at(4), "amqp://u@10.0.0.1:5672/ up"},
+	}}
+	for _, c := range []struct {
+		address  string
+		from, to int64
+		want     bool
+	}{
+		{"", 0, 2, true}, {"", 2, 4, false}, {"", 4, 5, true},
+		{"10.0.0.2", 0, 3, false}, {"10.0.0.2", 3, 4, true}, {"10.0.0.3", 0, 9, false},
+	} {
+		if got := l.connected(c.address, at(c.from), at(c.to)); got != c.want {
+			t.Errorf("%q from %d to %d: %v", c.address, c.from, c.to, got)
+		}
 	}
 }
 
