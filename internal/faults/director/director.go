@@ -58,10 +58,18 @@ func every(broker string) time.Duration {
 const (
 	settle      = 3 * time.Second  // from a node's start to its base line
 	readyWithin = 60 * time.Second // from the start of all to the base line of all
-	quietFor    = 3 * time.Second  // without an arrival, until all has arrived
-	quietWithin = 30 * time.Second
+	quietWithin = 2 * time.Minute
 	endWithin   = 20 * time.Second
 )
+
+// quietFor is how long nothing arrives, until all has arrived. RabbitMQ may be busy with
+// itself for a while after a member has come back.
+func quietFor(broker string) time.Duration {
+	if broker == Embedded {
+		return 3 * time.Second
+	}
+	return 10 * time.Second
+}
 
 func bounds(broker string) judge.Bounds {
 	b := judge.Bounds{Blocked: time.Second, Again: 20 * time.Second, Heap: 8 << 20}

@@ -142,19 +142,20 @@ func (d *director) heardAgain(ctx context.Context, since time.Time, bound time.D
 
 // quiet waits until nothing has arrived for a while.
 func (d *director) quiet(ctx context.Context) error {
-	watch := newWatch(d.all())
+	watch, enough := newWatch(d.all()), quietFor(d.Broker)
 	for began := time.Now(); time.Since(began) < quietWithin; {
 		if err := watch.look(); err != nil {
 			return err
 		}
-		if now := time.Now(); now.Sub(began) > quietFor && now.Sub(watch.newest) > quietFor {
-			break
+		if now := time.Now(); now.Sub(began) > enough && now.Sub(watch.newest) > enough {
+			d.say("nothing arrives any more")
+			return nil
 		}
 		if !until(ctx, time.Now().Add(250*time.Millisecond)) {
 			return ctx.Err()
 		}
 	}
-	d.say("nothing arrives any more")
+	d.say("still something arrives")
 	return nil
 }
 

@@ -37,7 +37,7 @@ type rabbit struct {
 }
 
 const (
-	rabbitPatience = 90 * time.Second
+	rabbitPatience = 3 * time.Minute
 	highWater      = "512MiB"
 )
 
