@@ -45,7 +45,7 @@ const (
 	charts     = 10 // of a host
 )
 
-// every is how long a chart waits between two events. Each at-least-once event goes to 15
+// every is how long a chart waits between two events. Each at-least-once event goes to 12
 // queues, and a cluster writes each of those down three times.
 func every(broker string) time.Duration {
 	if broker == Cluster {
@@ -204,7 +204,8 @@ func (d *director) prepare(ctx context.Context) error {
 	return d.ready(ctx)
 }
 
-// actors returns those of a host. The charts are dealt out, every other one at-least-once.
+// actors returns those of a host. The charts are dealt out so that each has as many that
+// are at-least-once: what they hold is compared.
 func (d *director) actors(host *netnstest.Host, dir, broker string) []*node {
 	nodes := make([]*node, nodesAHost)
 	for i := range nodes {
@@ -213,7 +214,7 @@ func (d *director) actors(host *netnstest.Host, dir, broker string) []*node {
 	}
 	for i := range charts {
 		kind := actor.MostOnce
-		if i%2 == 1 {
+		if i%(charts/nodesAHost)%2 == 1 {
 			kind = actor.LeastOnce
 		}
 		o := &nodes[i*nodesAHost/charts].options

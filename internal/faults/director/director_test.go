@@ -37,6 +37,28 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// TestActorsAreAlike: what one holds in the end is compared with what others held.
+func TestActorsAreAlike(t *testing.T) {
+	lab := netnstest.New(t)
+	d := &director{Options: Options{Broker: Embedded}}
+	named := make(map[string]bool)
+	for _, n := range d.actors(lab.Host("a"), t.TempDir(), "") {
+		least := 0
+		for _, name := range n.options.Charts {
+			named[name] = true
+			if actor.AtLeastOnce(name) {
+				least++
+			}
+		}
+		if len(n.options.Charts) != charts/nodesAHost || least != 2 {
+			t.Errorf("%s has %d charts, %d of them at-least-once", n.name, len(n.options.Charts), least)
+		}
+	}
+	if len(named) != charts {
+		t.Errorf("%d names of %d charts", len(named), charts)
+	}
+}
+
 // TestServes looks for who listens on a host.
 func TestServes(t *testing.T) {
 	if netnstest.InChild() {
