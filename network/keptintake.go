@@ -24,7 +24,7 @@ func (s *keptService) take(d KeptDelivery) {
 		return
 	}
 	id := eventID{m.Sender, m.Epoch, m.Sequence}
-	body, _, ok := cutNumber(m.Body)
+	body, _, _, ok := cutNumber(m.Body)
 	if !ok || id.sequence == 0 {
 		s.putAside(d.Tag, "", errMalformed)
 		return

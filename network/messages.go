@@ -73,11 +73,16 @@ func (n *Node) sendTo(peers []*peer, m outMessage) error {
 	return nil
 }
 
-// renew seals a message anew, so that whoever has started meanwhile takes it.
+// renew seals a message anew, so that whoever has started meanwhile takes it. Who has got
+// what came after it must be able to tell.
 func (n *Node) renew(m outMessage) []byte {
+	plain := m.plain
+	if m.again && m.exchange == ExchangeMesh {
+		plain = sentAgain(plain)
+	}
 	for _, c := range n.channels() {
 		if c.exchange == m.exchange {
-			if body, err := c.sealer.Reseal(nil, m.body, m.plain, m.exchange, m.key); err == nil {
+			if body, err := c.sealer.Reseal(nil, m.body, plain, m.exchange, m.key); err == nil {
 				return body
 			}
 		}
@@ -172,9 +177,13 @@ const clocksDiffer = 5 * time.Second
 
 // heardEvent delivers what another node transmitted.
 func (n *Node) heardEvent(c *channel, m seal.Message, key string) {
-	event, number, ok := cutNumber(m.Body)
+	event, number, again, ok := cutNumber(m.Body)
 	if !ok {
 		n.refuse(errMalformed, c.exchange)
+		return
+	}
+	if again && n.gaps.passed(m.Sender, key, number) {
+		n.report.report("late", "an event that was sent again came after later ones, and is dropped", "node", n.directory.name(m.Sender))
 		return
 	}
 	numbers := key

@@ -13,22 +13,37 @@ import (
 // The events of a node have numbers, 1, 2, 3 ... for each routing key. A broker gives
 // a queue all messages of a key or none, so that a gap means lost events. The number
 // stands behind the event, in 8 bytes, big-endian, so that it is known even if the event
-// means nothing to who gets it.
+// means nothing to who gets it. Its highest bit says that the event was sent before, by a
+// connection that died before the broker confirmed it: it may come after later ones that
+// the broker had got by then, and whoever has those does not take it any more.
 
-const numberSize = 8
+const (
+	numberSize = 8
+	againBit   = 1 << 63
+)
 
 // numbered appends the number to an encoded event.
 func numbered(event []byte, number uint64) []byte {
 	return binary.BigEndian.AppendUint64(event[:len(event):len(event)], number)
 }
 
+// sentAgain returns a numbered event with the mark that it was sent before.
+func sentAgain(plain []byte) []byte {
+	event, number, _, ok := cutNumber(plain)
+	if !ok {
+		return plain
+	}
+	return numbered(event, number|againBit)
+}
+
 // cutNumber parts them again.
-func cutNumber(b []byte) (event []byte, number uint64, ok bool) {
+func cutNumber(b []byte) (event []byte, number uint64, again, ok bool) {
 	end := len(b) - numberSize
 	if end < 0 {
-		return nil, 0, false
+		return nil, 0, false, false
 	}
-	return b[:end], binary.BigEndian.Uint64(b[end:]), true
+	number = binary.BigEndian.Uint64(b[end:])
+	return b[:end], number &^ againBit, number&againBit != 0, true
 }
 
 // numbers gives them out. Any goroutine may call its method.
@@ -120,6 +135,14 @@ func (g *gaps) received(sender seal.SenderID, key string, number uint64, sealed 
 	s.clock(sealed, time.Now())
 	g.count(s, spanKey{sender, key}, number)
 	return s.Skew
+}
+
+// passed says whether a later event of the routing key has come.
+func (g *gaps) passed(sender seal.SenderID, key string, number uint64) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	known := g.spans[spanKey{sender, key}]
+	return known != nil && number < known.last
 }
 
 func (g *gaps) count(s *senderCounts, at spanKey, number uint64) {

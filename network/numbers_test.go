@@ -80,14 +80,24 @@ func TestGapsAreBounded(t *testing.T) {
 func TestNumbered(t *testing.T) {
 	event := []byte("event")
 	b := numbered(event, 7)
-	got, number, ok := cutNumber(b)
-	if string(got) != "event" || number != 7 || !ok {
-		t.Errorf("got %q %d %v", got, number, ok)
+	got, number, again, ok := cutNumber(b)
+	if string(got) != "event" || number != 7 || again || !ok {
+		t.Errorf("got %q %d %v %v", got, number, again, ok)
 	}
-	if _, _, ok := cutNumber(b[:7]); ok {
+	for range 2 {
+		got, number, again, ok = cutNumber(sentAgain(b))
+		if string(got) != "event" || number != 7 || !again || !ok {
+			t.Errorf("sent again: got %q %d %v %v", got, number, again, ok)
+		}
+		b = sentAgain(b)
+	}
+	if got := sentAgain(b[:7]); string(got) != string(b[:7]) {
+		t.Error("7 bytes are changed")
+	}
+	if _, _, _, ok := cutNumber(b[:7]); ok {
 		t.Error("7 bytes have no number")
 	}
-	if got, number, ok := cutNumber(b[5:]); len(got) != 0 || number != 7 || !ok {
+	if got, number, _, ok := cutNumber(b[5:]); len(got) != 0 || number != 7 || !ok {
 		t.Error("a number without an event")
 	}
 }

@@ -195,6 +195,7 @@ func (o *outbox) close() {
 			continue
 		}
 		o.count(m, func(t *Traffic) { t.Retried++ })
+		m.again = true
 		switch m.lane {
 		case talk:
 			o.waiting[talk].PushFront(m)
@@ -234,7 +235,7 @@ func (o *outbox) next(l Link) (m outMessage, ok bool) {
 			o.changed.Broadcast()
 			continue
 		}
-		m.stale = m.plain != nil && m.at.Before(o.opened)
+		m.stale = m.plain != nil && (m.again || m.at.Before(o.opened))
 		o.inFlight.PushBack(m)
 		return m, true
 	}

@@ -58,6 +58,7 @@ type outMessage struct {
 	sent     time.Time // when it was given to the link
 	lane     lane
 	ticket   *ticket // of a kept event that somebody waits for
+	again    bool    // a link that died had it; its broker may have it too
 	stale    bool    // it waited for the link, and is to be sealed anew; set by next
 }
 
