@@ -175,13 +175,19 @@ func (r *rabbit) ctl(ctx context.Context, args ...string) error {
 	return nil
 }
 
-// alarm makes the server believe that it has no memory left, or that it has.
+// alarm makes the server believe that it has no memory left, or that it has. One that has
+// just come up listens a moment before it can be told.
 func (r *rabbit) alarm(ctx context.Context, on bool) error {
 	limit := highWater
 	if on {
 		limit = "1MiB"
 	}
-	return r.ctl(ctx, "set_vm_memory_high_watermark", "absolute", limit)
+	for late := time.Now().Add(rabbitPatience); ; {
+		err := r.ctl(ctx, "set_vm_memory_high_watermark", "absolute", limit)
+		if err == nil || time.Now().After(late) || !until(ctx, time.Now().Add(time.Second)) {
+			return err
+		}
+	}
 }
 
 // join makes the server a member of the cluster of another.
