@@ -26,27 +26,28 @@ const clockSlack = 20 * time.Second
 
 // newChannel makes a channel whose messages are sealed with a key derived from
 // the one of the exchange, so that none opens on another channel even if they share it. A
-// message may wait ttl in its sender's outbox and again in the queue at the broker,
+// message may wait Config.TTL in its sender's outbox and again in the queue at the broker,
 // and opens all the same.
-func newChannel(exchange string, keys keyLists, sender seal.SenderID, epoch uint64, most int, ttl time.Duration) (*channel, error) {
+func newChannel(exchange string, sender seal.SenderID, epoch uint64, config settings) (*channel, error) {
 	ring := new(seal.Ring)
-	if err := change(ring, keys.of(exchange)); err != nil {
+	if err := change(ring, config.keyLists.of(exchange)); err != nil {
 		return nil, err
 	}
 	// What nodes say to each other needs no memory of an earlier life: an answer is under a
 	// random key, and a hello that is replayed sends a scout where he is let in or not.
-	notBefore := time.Now()
+	notBefore := config.Clock()
 	if exchange == ExchangeNode {
 		notBefore = time.Time{}
 	}
 	return &channel{
 		exchange: exchange,
 		ring:     ring,
-		sealer:   seal.NewSealer(ring, seal.SealerConfig{Sender: sender, Epoch: epoch, MaxSize: most}),
+		sealer:   seal.NewSealer(ring, seal.SealerConfig{Sender: sender, Epoch: epoch, MaxSize: config.MaxMessage, Now: config.Clock}),
 		opener: seal.NewOpener(ring, seal.OpenerConfig{
-			MaxSize:   most,
+			MaxSize:   config.MaxMessage,
 			NotBefore: notBefore,
-			MaxAge:    max(seal.DefaultMaxAge, 2*ttl+clockSlack),
+			MaxAge:    max(seal.DefaultMaxAge, 2*config.TTL+clockSlack),
+			Now:       config.Clock,
 		}),
 	}, nil
 }

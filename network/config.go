@@ -185,6 +185,18 @@ type Config struct {
 	// trusts. For another Transport than the default it is an error.
 	TLS *tls.Config
 
+	// Seed, if not 0, makes the random waits of the node follow from it and from Name: before it
+	// dials a broker again, and between two rounds of discovery. It is for tests in virtual time
+	// that are to do the same again. Default: they are random, so that hosts which lost the same
+	// broker do not come back in step.
+	Seed uint64
+
+	// Clock is the wall clock that messages are stamped with when they are sealed, and their
+	// stamps compared with when they are opened. Any goroutine may call it. It is for tests of
+	// clocks that are wrong; how long something takes is never measured with it. Default:
+	// time.Now.
+	Clock func() time.Time
+
 	// Transport is the way to the brokers. Default: an AMQP with what is said here. One that
 	// is given has a Heartbeat and TLS of its own, which are then an error here; tests give
 	// a Memory. A broker is hosted only if it is an *AMQP.
@@ -254,6 +266,8 @@ func (c Config) shown() []slog.Attr {
 	add(c.Color != ColorAuto, "Color", c.Color)
 	add(c.Certificates != Certificates{}, "Certificates", c.Certificates)
 	add(c.TLS != nil, "TLS", "set")
+	add(c.Seed != 0, "Seed", c.Seed)
+	add(c.Clock != nil, "Clock", "set")
 	add(c.Transport != nil, "Transport", fmt.Sprintf("%T", c.Transport))
 	return attrs
 }

@@ -3,7 +3,6 @@ package network
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -55,6 +54,7 @@ type connection struct {
 	*activeobject.ActiveObject
 	address Address
 	backoff backoff
+	chance  chance // of the waits
 	// open dials and prepares the work. It runs on a goroutine of its own.
 	open func(context.Context) (session, error)
 	// first, if set, is told the first session, or why there will be none.
@@ -102,7 +102,7 @@ var connections = hsm.MustCompile([]hsm.Spec[*connection]{
 
 // newConnection returns a connection that has not been started.
 func newConnection(name string, address Address, b backoff, report *reporter, i instrument.Config) *connection {
-	c := &connection{address: address, backoff: b, report: report}
+	c := &connection{address: address, backoff: b, chance: anyTime, report: report}
 	c.ActiveObject = activeobject.New(name, hsm.NewMachine(connections, c), activeobject.Config{
 		Fabric: activeobject.NewFabric(), Instrument: i,
 	})
@@ -332,7 +332,7 @@ func (c *connection) down(e hsm.Event) hsm.Status {
 	switch e.Signal {
 	case hsm.Entry:
 		c.enter("down", c.current().err)
-		c.PostFIFO(hsm.Event{Signal: retry}, activeobject.Once(c.backoff.after(c.failures)))
+		c.PostFIFO(hsm.Event{Signal: retry}, activeobject.Once(c.backoff.after(c.failures, c.chance)))
 		return hsm.Handled
 	case hsm.Exit:
 		c.CancelEvents(retry)
@@ -356,13 +356,13 @@ var (
 	slow = backoff{100 * time.Millisecond, 10 * time.Second}
 )
 
-func (b backoff) after(failures int) time.Duration {
+func (b backoff) after(failures int, random chance) time.Duration {
 	bound := b.least
 	for i := 1; i < failures && bound < b.most; i++ {
 		bound *= 2
 	}
 	bound = min(bound, b.most)
-	return bound/2 + rand.N(bound/2+1)
+	return bound/2 + random(bound/2)
 }
 
 // tryNow cuts the wait short before the next attempt to connect, if there is one.

@@ -127,7 +127,7 @@ func AskHealth(ctx context.Context, c Config) ([]Health, error) {
 		return nil, err
 	}
 	sender := seal.NewSenderID()
-	control, err := newChannel(ExchangeNode, config.keyLists, sender, uint64(time.Now().UnixNano()), config.MaxMessage, config.TTL)
+	control, err := newChannel(ExchangeNode, sender, uint64(config.Clock().UnixNano()), config)
 	if err != nil {
 		return nil, err
 	}

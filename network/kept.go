@@ -139,8 +139,10 @@ func (e *UnconfirmedError) Unwrap() error { return e.Err }
 func keptNumbers(key string) string { return ExchangeKept + " " + key }
 
 // newKeptOpener returns what opens the messages of durable queues, as often as they come.
-func newKeptOpener(c *channel, most int, keepFor time.Duration) *seal.Opener {
-	return seal.NewOpener(c.ring, seal.OpenerConfig{MaxSize: most, MaxAge: keepFor + clockSlack, AllowRepeats: true})
+func newKeptOpener(c *channel, config settings) *seal.Opener {
+	return seal.NewOpener(c.ring, seal.OpenerConfig{
+		MaxSize: config.MaxMessage, MaxAge: config.KeepFor + clockSlack, AllowRepeats: true, Now: config.Clock,
+	})
 }
 
 // TransmitConfirmed is Transmit, and waits until every broker that is known now has

@@ -43,6 +43,7 @@ func newLAN(n *Node, i instrument.Config) (*lan, error) {
 		Prober:     n.prober(),
 		Known:      l.known,
 		Found:      l.found,
+		Random:     n.config.chance("lan"),
 		Logger:     n.config.Logger,
 		Instrument: i,
 	})
@@ -247,7 +248,7 @@ func Discover(ctx context.Context, c Config) (discovery.Report, error) {
 		return discovery.Report{}, err
 	}
 	sender := seal.NewSenderID()
-	control, err := newChannel(ExchangeNode, config.keyLists, sender, uint64(time.Now().UnixNano()), config.MaxMessage, config.TTL)
+	control, err := newChannel(ExchangeNode, sender, uint64(config.Clock().UnixNano()), config)
 	if err != nil {
 		return discovery.Report{}, err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -103,7 +105,8 @@ func NewNode(ctx context.Context, c Config) (*Node, error) {
 		healthAsked: make(chan string, healthsInASecond),
 		objects:     make(map[string]*ActiveObject),
 	}
-	epoch := uint64(time.Now().UnixNano())
+	n.gaps.clock = config.Clock
+	epoch := uint64(config.Clock().UnixNano())
 	for _, c := range []struct {
 		channel  **channel
 		exchange string
@@ -114,11 +117,11 @@ func NewNode(ctx context.Context, c Config) (*Node, error) {
 		{&n.control, ExchangeNode},
 		{&n.kept, ExchangeKept},
 	} {
-		if *c.channel, err = newChannel(c.exchange, config.keyLists, n.sender, epoch, config.MaxMessage, config.TTL); err != nil {
+		if *c.channel, err = newChannel(c.exchange, n.sender, epoch, config); err != nil {
 			return nil, err
 		}
 	}
-	n.keptOpener = newKeptOpener(n.kept, config.MaxMessage, config.KeepFor)
+	n.keptOpener = newKeptOpener(n.kept, config)
 	if err := n.connect(ctx); err != nil {
 		return nil, err
 	}
@@ -216,7 +219,9 @@ func (n *Node) startConnections(ctx context.Context) error {
 }
 
 func (n *Node) connection(name string, address Address, b backoff) *connection {
-	return newConnection(name, address, b, n.report, n.trace.config())
+	c := newConnection(name, address, b, n.report, n.trace.config())
+	c.chance = n.config.chance(name)
+	return c
 }
 
 // newPeer returns the peer of another host, not started.
@@ -335,7 +340,8 @@ func (n *Node) Close(ctx context.Context) error {
 	close(n.ending)
 	objects := make([]*activeobject.ActiveObject, 0, len(n.objects))
 	var keepers []*keeper
-	for _, o := range n.objects {
+	for _, name := range slices.Sorted(maps.Keys(n.objects)) {
+		o := n.objects[name]
 		objects = append(objects, o.ActiveObject)
 		if o.keeper != nil {
 			keepers = append(keepers, o.keeper)

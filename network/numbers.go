@@ -87,9 +87,8 @@ type senderCounts struct {
 // skewWindow is how long the fastest event counts; it then counts once more.
 const skewWindow = time.Minute
 
-// clock takes a message into Skew.
-func (s *senderCounts) clock(sealed, now time.Time) {
-	ahead := sealed.Sub(now)
+// clock takes into Skew how far ahead the stamp of a message was when it came.
+func (s *senderCounts) clock(ahead time.Duration, now time.Time) {
 	switch {
 	case s.window.IsZero():
 		s.window, s.newest, s.Skew = now, ahead, ahead
@@ -103,6 +102,8 @@ func (s *senderCounts) clock(sealed, now time.Time) {
 
 // gaps finds out what has not come. Any goroutine may call its methods.
 type gaps struct {
+	clock func() time.Time // what the stamps of events are compared with; nil is time.Now
+
 	mu      sync.Mutex // guards what follows
 	spans   map[spanKey]*span
 	senders map[seal.SenderID]*senderCounts
@@ -132,7 +133,11 @@ func (g *gaps) received(sender seal.SenderID, key string, number uint64, sealed 
 	defer g.mu.Unlock()
 	s := g.sender(sender)
 	s.Received++
-	s.clock(sealed, time.Now())
+	clock := time.Now
+	if g.clock != nil {
+		clock = g.clock
+	}
+	s.clock(sealed.Sub(clock()), time.Now())
 	g.count(s, spanKey{sender, key}, number)
 	return s.Skew
 }

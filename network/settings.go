@@ -227,6 +227,9 @@ func (s *settings) defaults() {
 	if s.Logger == nil {
 		s.Logger = slog.New(slog.DiscardHandler)
 	}
+	if s.Clock == nil {
+		s.Clock = time.Now
+	}
 	if s.SnoopOutput == nil {
 		s.SnoopOutput = os.Stdout
 	}

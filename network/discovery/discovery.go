@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
 	"sync"
@@ -170,6 +171,10 @@ type Config struct {
 	Known func(netip.AddrPort) bool
 	Found func(Candidate)
 
+	// Random returns a random time from 0 up to its argument, for the random part of
+	// Options.Every. It is called on the goroutine of the LAN chart. Default: of math/rand.
+	Random func(time.Duration) time.Duration
+
 	// Logger hears what is wrong with the files and the networks. nil is silence.
 	Logger *slog.Logger
 
@@ -203,6 +208,9 @@ func New(c Config) (*Discovery, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Random == nil {
+		c.Random = func(most time.Duration) time.Duration { return rand.N(most + 1) }
 	}
 	if c.Known == nil {
 		c.Known = func(netip.AddrPort) bool { return false }

@@ -3,7 +3,6 @@ package discovery
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"sync"
@@ -355,7 +354,7 @@ func (l *lan) remember() {
 
 func (l *lan) rest(hsm.Event) hsm.Status {
 	every := l.config.Every
-	l.PostFIFO(hsm.Event{Signal: look}, activeobject.Once(every-every/20+rand.N(every/10+1)))
+	l.PostFIFO(hsm.Event{Signal: look}, activeobject.Once(every-every/20+l.config.Random(every/10)))
 	_, _ = l.Recall()
 	return hsm.Handled
 }
