@@ -37,11 +37,12 @@ type ear struct {
 
 	mu      sync.Mutex // guards what follows
 	got     []heard
-	sent    int            // that the node took, by their numbers
-	to      [][]string     // of each of these, the brokers for which it was kept
-	handed  map[string]int // events given to outboxes, by broker
-	full    map[string]int // events that Transmit said were lost, by broker
-	stopped bool           // it was, once
+	sent    int             // that the node took, by their numbers
+	at      []time.Duration // when each of these was sent, since the begin of the run
+	to      [][]string      // of each of these, the brokers for which it was kept
+	handed  map[string]int  // events given to outboxes, by broker
+	full    map[string]int  // events that Transmit said were lost, by broker
+	stopped bool            // it was, once
 }
 
 const listening hsm.State = 1
@@ -71,6 +72,7 @@ func (e *ear) serve() {
 			if !e.send() {
 				return
 			}
+			time.Sleep(e.plan.gap) // each has its own: two in step would be in a race
 		}
 	}
 }
@@ -79,6 +81,8 @@ func (e *ear) serve() {
 // reports whether the node took it.
 func (e *ear) send() bool {
 	w := e.life.world
+	e.life.turn <- struct{}{} // two that wait for room would be in a race for it
+	defer func() { <-e.life.turn }()
 	peers := e.life.node.Peers()
 	began := time.Now()
 	err := e.Transmit(hsm.Event{Signal: marks, Payload: mark{e.index, e.life.number, e.sent + 1}})
@@ -91,6 +95,7 @@ func (e *ear) send() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.sent++
+	e.at = append(e.at, began.Sub(w.began))
 	var full *network.OutboxError
 	if !errors.As(err, &full) {
 		full = &network.OutboxError{}

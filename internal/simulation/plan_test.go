@@ -27,6 +27,7 @@ type plan struct {
 	latency [][]time.Duration
 	objects []object
 	atOnce  bool   // the key is changed without the step of addKey
+	memory  bool   // brokers keep in memory, and lose it when they go down
 	moves   []move // in the order of their times
 }
 
@@ -39,6 +40,7 @@ type object struct {
 	queue    int
 	overflow hsm.Overflow
 	slow     time.Duration // a step of it takes so long while there are faults
+	gap      time.Duration // between the events of a burst that it sends
 }
 
 // monitor says whether the object hears everything that its node gets.
@@ -53,6 +55,8 @@ const (
 	refuses               // a broker lets nobody in
 	blocks                // a broker takes nothing
 	cuts                  // a host reaches a broker no more
+	hangs                 // nothing that a node says or hears is on the move, and no link dies
+	skews                 // the clock of a host is wrong
 	crashes               // a node ends at once, another takes its place
 	leaves                // a node is closed, another takes its place
 	stops                 // an object is stopped, and started again
@@ -61,7 +65,7 @@ const (
 	retireKey             // a node opens with the new key alone
 )
 
-var kindNames = []string{"send", "down", "refuse", "block", "cut", "crash", "leave", "stop", "add key", "use key", "retire key"}
+var kindNames = []string{"send", "down", "refuse", "block", "cut", "hang", "skew", "crash", "leave", "stop", "add key", "use key", "retire key"}
 
 // move is one thing that happens. All have different times, so that no two are
 // in a race with each other.
@@ -70,10 +74,11 @@ type move struct {
 	long  time.Duration // until it is put right, 0 for what is not
 	kind  kind
 	host  int
-	other int   // of cuts: whose broker
-	what  int   // of send and stops: index of the object; of send with count
-	count int   // of send
-	err   error // of refuses
+	other int           // of cuts: whose broker
+	what  int           // of send and stops: index of the object; of send with count
+	count int           // of send
+	err   error         // of refuses
+	ahead time.Duration // of skews
 }
 
 func (m move) String() string {
@@ -90,6 +95,8 @@ func (m move) String() string {
 		s += fmt.Sprintf(" from the broker of h%d", m.other)
 	case refuses:
 		s += fmt.Sprintf(": %v", m.err)
+	case skews:
+		s += fmt.Sprintf(": %v ahead", m.ahead)
 	}
 	return s
 }
@@ -132,9 +139,7 @@ func draw(seed uint64) *plan {
 	if p.full == network.WaitForRoom {
 		p.maxWait = pick(r, 10*time.Millisecond, time.Second, 3*time.Second)
 	}
-	if p.kept {
-		p.forget = network.DefaultForget // what waits for a peer is lost when it is forgotten
-	}
+	p.memory = p.kept && r.IntN(3) == 0
 	p.drawLatency(r)
 	p.drawObjects(r)
 	p.drawTraffic(r)
@@ -145,15 +150,15 @@ func draw(seed uint64) *plan {
 
 func (p *plan) drawLatency(r *rand.Rand) {
 	p.latency = make([][]time.Duration, p.hosts)
-	none := r.IntN(4) == 0
+	near := r.IntN(4) == 0
 	for from := range p.hosts {
 		for to := range p.hosts {
 			d := between(r, 50*time.Microsecond, pick(r, time.Millisecond, 30*time.Millisecond))
 			if from == to {
 				d /= 10
 			}
-			if none {
-				d = 0
+			if near {
+				d = between(r, time.Microsecond, 50*time.Microsecond)
 			}
 			p.latency[from] = append(p.latency[from], d)
 		}
@@ -169,6 +174,7 @@ func (p *plan) drawObjects(r *rand.Rand) {
 			o := object{
 				host: host, name: fmt.Sprintf("h%d_%d", host, i),
 				key: pick(r, keys...), pattern: pick(r, patterns...), queue: 1 << 16,
+				gap: between(r, time.Microsecond, pick(r, 100*time.Microsecond, time.Millisecond, 20*time.Millisecond)),
 			}
 			if r.IntN(4) == 0 {
 				o.queue, o.overflow = pick(r, 1, 4, 20), pick(r, hsm.Reject, hsm.Drop)
@@ -203,7 +209,7 @@ func (p *plan) drawFaults(r *rand.Rand) {
 		m := move{
 			at:   between(r, faultsFrom, faultsFrom+faultsFor-time.Second),
 			long: between(r, time.Millisecond, pick(r, 300*time.Millisecond, 5*time.Second, 30*time.Second)),
-			kind: pick(r, downs, downs, refuses, blocks, blocks, cuts, cuts, cuts, crashes, leaves, stops),
+			kind: pick(r, downs, downs, refuses, blocks, blocks, cuts, cuts, cuts, hangs, skews, crashes, leaves, stops),
 			host: r.IntN(p.hosts),
 		}
 		m.long = min(m.long, faultsFrom+faultsFor-m.at-between(r, 0, time.Millisecond)) // no two at one time
@@ -213,6 +219,8 @@ func (p *plan) drawFaults(r *rand.Rand) {
 			if r.IntN(2) == 0 {
 				m.at = p.onTheWay(r, m)
 			}
+		case skews:
+			m.ahead = between(r, -5*time.Minute, 5*time.Minute)
 		case refuses:
 			m.err = pick(r, refusals...)
 			if p.lan {
@@ -234,7 +242,7 @@ func (p *plan) drawFaults(r *rand.Rand) {
 		}
 		p.moves = append(p.moves, m)
 	}
-	if r.IntN(3) == 0 && !p.kept { // what waits in a durable queue opens with its key alone
+	if r.IntN(3) == 0 {
 		p.drawRotation(r)
 	}
 }
@@ -289,11 +297,30 @@ func (p *plan) careless() bool {
 	return p.atOnce || used > 0 && retired-used < 2*p.ttl
 }
 
+// wrongClocks returns how far any clock is ahead at most, 0 if all are right, and how far
+// two of them differ.
+func (p *plan) wrongClocks() (ahead, differ time.Duration) {
+	var behind time.Duration
+	for host := range p.hosts {
+		var most, least time.Duration // if all of a kind are on at one time
+		for _, m := range p.moves {
+			if m.kind == skews && m.host == host {
+				most, least = most+max(m.ahead, 0), least+min(m.ahead, 0)
+			}
+		}
+		ahead, behind = max(ahead, most), min(behind, least)
+	}
+	return ahead, ahead - behind
+}
+
 // settleFor is how long it may take until all hosts hear all others, from when
-// everything is whole: the longest wait before a dial, and for LAN a round of discovery,
-// after as many as a host is avoided that was no peer while there were faults.
+// everything is whole: the longest wait before a dial; for LAN a round of discovery, after as
+// many as a host is avoided that was no peer while there were faults; and until all clocks
+// are past what the clock showed when a node began, which takes nothing that was sealed
+// before.
 func (p *plan) settleFor() time.Duration {
-	d := 15 * time.Second
+	ahead, _ := p.wrongClocks()
+	d := 15*time.Second + ahead
 	if p.lan {
 		d += faultsFor + 2*p.every
 		d += d / 10
@@ -308,6 +335,9 @@ func (p *plan) String() string {
 	if p.kept {
 		how = "at least once, " + how
 	}
+	if p.memory {
+		how = "volatile brokers, " + how
+	}
 	if p.lan {
 		how = strings.Replace(how, "static peers", "", 1) + fmt.Sprintf("LAN, forget %v, every %v", p.forget, p.every)
 	}
@@ -316,7 +346,7 @@ func (p *plan) String() string {
 		fmt.Fprintf(&b, "  h%d to each broker: %v\n", from, row)
 	}
 	for i, o := range p.objects {
-		fmt.Fprintf(&b, "  object %2d: %s, key %q, pattern %q, queue %d, overflow %d, slow %v\n", i, o.name, o.key, o.pattern, o.queue, o.overflow, o.slow)
+		fmt.Fprintf(&b, "  object %2d: %s, key %q, pattern %q, queue %d, overflow %d, slow %v, gap %v\n", i, o.name, o.key, o.pattern, o.queue, o.overflow, o.slow, o.gap)
 	}
 	for _, m := range p.moves {
 		fmt.Fprintf(&b, "  %v\n", m)

@@ -81,7 +81,15 @@ func (l *life) of(index int) *ear {
 // fault begins or ends a fault. Of several of one kind at one host, the first begins it
 // and the last ends it.
 func (w *world) fault(m move, begins bool) {
-	if m.kind == cuts {
+	switch m.kind {
+	case skews: // several at one host add up
+		ahead := int64(m.ahead)
+		if !begins {
+			ahead = -ahead
+		}
+		w.clocks[m.host].Add(ahead)
+		return
+	case cuts:
 		if begins {
 			w.wires[m.host].cut(address(m.other))
 		} else {
@@ -103,6 +111,8 @@ func (w *world) fault(m move, begins bool) {
 	}
 	there := address(m.host)
 	switch m.kind {
+	case hangs:
+		w.wires[m.host].hang(begins)
 	case downs:
 		if begins {
 			w.memory.Down(there)

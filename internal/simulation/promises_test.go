@@ -204,12 +204,13 @@ func (w *world) checkWay(sender, receiver *life, received int, stats network.Nod
 // undisturbed says whether a node has lived all the time, and its queue at the broker too.
 func (w *world) undisturbed(l *life) bool {
 	for _, m := range w.plan.moves {
-		lost := m.kind == downs || m.kind == cuts && m.other == l.host || m.kind == crashes || m.kind == leaves
+		lost := m.kind == downs || m.kind == hangs || m.kind == cuts && m.other == l.host || m.kind == crashes || m.kind == leaves
 		if m.host == l.host && lost {
 			return false
 		}
 	}
-	return !w.plan.careless()
+	_, differ := w.plan.wrongClocks()
+	return differ == 0 && !w.plan.careless()
 }
 
 // monitor returns the object that hears everything, nil if there is none.

@@ -18,13 +18,14 @@ type wire struct {
 
 	mu    sync.Mutex // guards what follows
 	isCut map[string]int
+	hung  chan struct{}          // nil while things move; closed when they do again
 	links map[string][]*wireLink // that were made; some have died
 }
 
 // Dial implements network.Transport.
 func (w *wire) Dial(ctx context.Context, a network.Address) (network.Link, error) {
 	delay := w.latency[a.Host]
-	if !pause(delay, ctx.Done()) {
+	if !w.pass(delay, ctx.Done()) {
 		return nil, fmt.Errorf("%w: %w", network.ErrUnreachable, ctx.Err())
 	}
 	w.mu.Lock()
@@ -36,10 +37,8 @@ func (w *wire) Dial(ctx context.Context, a network.Address) (network.Link, error
 	if err != nil {
 		return nil, err
 	}
-	l := &wireLink{Link: inner, delay: delay, onTheWay: make(chan network.Delivery, 16)}
-	if delay > 0 {
-		l.work.Go(l.publish)
-	}
+	l := &wireLink{Link: inner, wire: w, delay: delay, onTheWay: make(chan network.Delivery, 16)}
+	l.work.Go(l.publish)
 	w.links[a.Host] = append(w.links[a.Host], l)
 	return l, nil
 }
@@ -63,10 +62,44 @@ func (w *wire) heal(host string) {
 	w.isCut[host]--
 }
 
+// hang makes nothing move, or everything move again.
+func (w *wire) hang(begins bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if begins {
+		w.hung = make(chan struct{})
+	} else {
+		close(w.hung)
+		w.hung = nil
+	}
+}
+
+// pass waits for as long as something needs on the way, and reports whether stop was not
+// closed meanwhile.
+func (w *wire) pass(delay time.Duration, stop <-chan struct{}) bool {
+	if !pause(delay, stop) {
+		return false
+	}
+	for {
+		w.mu.Lock()
+		hung := w.hung
+		w.mu.Unlock()
+		if hung == nil {
+			return true
+		}
+		select {
+		case <-hung:
+		case <-stop:
+			return false
+		}
+	}
+}
+
 // wireLink passes on everything late, and loses what is on its way when the link dies:
 // events and confirms, so that events are sent again, and deliveries.
 type wireLink struct {
 	network.Link
+	wire     *wire
 	delay    time.Duration
 	onTheWay chan network.Delivery // to the broker
 	work     sync.WaitGroup        // goroutines that end after the link died
@@ -74,9 +107,6 @@ type wireLink struct {
 
 // Publish implements network.Link.
 func (l *wireLink) Publish(exchange, key string, body []byte) error {
-	if l.delay == 0 {
-		return l.Link.Publish(exchange, key, body)
-	}
 	select {
 	case <-l.Done():
 		return network.ErrLost
@@ -95,7 +125,7 @@ func (l *wireLink) publish() {
 	for {
 		select {
 		case d := <-l.onTheWay:
-			if !pause(l.delay, l.Done()) || l.Link.Publish(d.Exchange, d.Key, d.Body) != nil {
+			if !l.wire.pass(l.delay, l.Done()) || l.Link.Publish(d.Exchange, d.Key, d.Body) != nil {
 				return
 			}
 		case <-l.Done():
@@ -125,14 +155,11 @@ func (l *wireLink) Close() error {
 
 // late returns a channel that gets everything after the link's delay.
 func late[T any](l *wireLink, in <-chan T) <-chan T {
-	if l.delay == 0 {
-		return in
-	}
 	out := make(chan T)
 	l.work.Go(func() {
 		defer close(out)
 		for v := range in {
-			if !pause(l.delay, l.Done()) {
+			if !l.wire.pass(l.delay, l.Done()) {
 				return
 			}
 			select {
@@ -147,9 +174,6 @@ func late[T any](l *wireLink, in <-chan T) <-chan T {
 
 // pause waits, and reports whether stop was not closed meanwhile.
 func pause(d time.Duration, stop <-chan struct{}) bool {
-	if d == 0 {
-		return true
-	}
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

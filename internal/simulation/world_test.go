@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +31,7 @@ type world struct {
 	wires  []*wire
 	dir    string
 	keys   [2]seal.Key
+	clocks []atomic.Int64 // by host: by how many nanoseconds it is ahead
 	work   sync.WaitGroup // goroutines of moves, which end when those are put right
 
 	mu       sync.Mutex     // guards what follows
@@ -51,6 +53,7 @@ type life struct {
 	node    *network.Node
 	ears    []*ear
 	serving sync.WaitGroup // the goroutines of ears, which end with the life
+	turn    chan struct{}  // of length 1: full while an object transmits that may wait for room
 	ended   chan struct{}  // closed when the life is about to end
 	last    []network.PeerStatus
 	stats   network.NodeStats // of the end
@@ -61,9 +64,9 @@ func address(host int) string { return fmt.Sprintf("10.99.77.%d", host+1) }
 // simulate runs the plan and returns what became of it. It is called in a bubble.
 func simulate(t *testing.T, p *plan) *world {
 	w := &world{
-		plan: p, began: time.Now(), memory: &network.Memory{TTL: p.ttl}, dir: t.TempDir(),
+		plan: p, began: time.Now(), memory: &network.Memory{TTL: p.ttl, Volatile: p.memory}, dir: t.TempDir(),
 		keys: [2]seal.Key{seal.NewKey(), seal.NewKey()}, trouble: map[string]int{},
-		current: make([]*life, p.hosts), keyStep: make([]kind, p.hosts),
+		clocks: make([]atomic.Int64, p.hosts), current: make([]*life, p.hosts), keyStep: make([]kind, p.hosts),
 	}
 	for from := range p.hosts {
 		latency := map[string]time.Duration{}
@@ -137,6 +140,7 @@ func (w *world) config(host int, name string) network.Config {
 	c := network.Config{
 		Name: name, Dir: w.dirOf(host), Broker: address(host), Transport: w.wires[host], User: "mesh", Password: network.NewSecret("of the brokers"), SnoopOutput: io.Discard,
 		Outbox: p.outbox, WhenFull: p.full, MaxWait: p.maxWait, TTL: p.ttl,
+		Seed: p.seed, Clock: func() time.Time { return time.Now().Add(time.Duration(w.clocks[host].Load())) },
 		Logger: slog.New(slog.NewTextHandler(w, nil)),
 	}
 	w.mu.Lock()
@@ -193,7 +197,7 @@ func (w *world) arrive(host int) {
 	w.mu.Unlock()
 	l := &life{
 		world: w, host: host, number: number, name: fmt.Sprintf("h%d.%d", host, number),
-		ended: make(chan struct{}),
+		turn: make(chan struct{}, 1), ended: make(chan struct{}),
 	}
 	for {
 		var err error
