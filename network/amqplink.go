@@ -151,18 +151,32 @@ func (l *amqpLink) ended() error {
 
 // Consume implements Link.
 func (l *amqpLink) Consume(bindings []Binding) (<-chan Delivery, error) {
+	out := make(chan Delivery, consumerBuffer)
+	if err := l.consume(bindings, out, nil); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// handOver implements handing.
+func (l *amqpLink) handOver(bindings []Binding, handle func(Delivery)) error {
+	return l.consume(bindings, nil, handle)
+}
+
+// consume begins to consume, into one of the two.
+func (l *amqpLink) consume(bindings []Binding, out chan Delivery, handle func(Delivery)) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.consuming != nil {
-		return nil, errConsuming
+		return errConsuming
 	}
 	for _, b := range bindings {
 		if err := checkKey(b.Key); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if !l.alive() {
-		return nil, l.ended()
+		return l.ended()
 	}
 	var in <-chan amqp.Delivery
 	cancelled, closed := make(chan string, 1), make(chan *amqp.Error, 1)
@@ -193,20 +207,21 @@ func (l *amqpLink) Consume(bindings []Binding) (<-chan Delivery, error) {
 		return err
 	})
 	if err := l.ask(requests...); err != nil {
-		return nil, err
+		return err
 	}
 	channel := l.consuming
 	c := &consumer{
 		in:        in,
 		cancelled: cancelled,
 		closed:    closed,
-		out:       make(chan Delivery, consumerBuffer),
+		handle:    handle,
+		out:       out,
 		done:      l.done,
 		ack:       func(tag uint64) error { return channel.Ack(tag, true) },
 		every:     max(1, l.prefetch()/4),
 	}
 	l.work.Go(func() { l.end(c.run()) })
-	return c.out, nil
+	return nil
 }
 
 func (l *amqpLink) prefetch() int {

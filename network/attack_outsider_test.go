@@ -51,7 +51,29 @@ func (a *arena) reason(exchange, key string, body []byte) string {
 
 // like is a unit made of a record, with another body.
 func (a *arena) like(r record, body []byte) unit {
-	return unit{exchange: r.exchange, key: r.key, body: body, reason: a.reason(r.exchange, r.key, body)}
+	u := unit{exchange: r.exchange, key: r.key, body: body}
+	if a.reason(r.exchange, r.key, nil) == "" || !network.Bundled(r.exchange) || len(body) == 0 || body[0] != network.BundleMark {
+		u.reason = a.reason(r.exchange, r.key, body)
+		return u
+	}
+	// A bundle, perhaps by chance.
+	if len(body) > network.BundleBytes || len(body) == 1 {
+		u.reason = "malformed"
+		return u
+	}
+	for n, rest := 0, body[1:]; len(rest) > 0; n++ {
+		size := uint64(0)
+		if len(rest) >= 4 {
+			size = uint64(binary.BigEndian.Uint32(rest))
+		}
+		if n == network.BundleParts || len(rest) < 4 || size > uint64(len(rest)-4) {
+			u.reason = "malformed"
+			return u
+		}
+		u.more = append(u.more, a.reason(r.exchange, r.key, rest[4:4+size]))
+		rest = rest[4+size:]
+	}
+	return u
 }
 
 // record returns one of the records, of all exchanges alike.

@@ -120,6 +120,7 @@ var campaigns = []campaign{
 	{"random bytes", 0.10, 500, func(a *arena, n int) { a.outside(n, (*arena).noise) }},
 	{"identities", 0.10, 500, func(a *arena, n int) { a.outside(n, (*arena).identities) }},
 	{"odd properties", 0.04, 200, func(a *arena, n int) { a.outside(n, (*arena).oddly) }},
+	{"bundles", 0.02, 300, func(a *arena, n int) { a.outside(n, (*arena).bundles) }},
 	{"oversized", 0.0002, 4, func(a *arena, n int) { a.outside(n, (*arena).oversized) }},
 	{"wrong requests", 0.0005, 18, (*arena).wrongRequests},
 	{"sealed rubbish", 0.09, 500, func(a *arena, n int) { a.inside(n, (*arena).rubbish) }},

@@ -96,7 +96,8 @@ type unit struct {
 	exchange, key string
 	properties    []byte // flags and values, as in a content header; nil for none
 	body          []byte
-	reason        string // why the node has to refuse it; "" if it does not even get it
+	reason        string   // why the node has to refuse it; "" if it does not even get it
+	more          []string // of a bundle, for which other reasons
 }
 
 func (u *unit) frames() []byte {
@@ -115,7 +116,9 @@ func (u *unit) frames() []byte {
 // throw publishes a unit, when the node has refused enough of those before.
 func (a *arena) throw(u unit) {
 	a.t.Helper()
-	a.sums.add(u.reason)
+	for _, reason := range append(u.more, u.reason) {
+		a.sums.add(reason)
+	}
 	a.wire.write(u.frames())
 	a.sums.bytes += len(u.body)
 	if a.sums.total-a.sums.seen < attackAhead && a.sums.bytes < attackBytes {
@@ -185,19 +188,21 @@ func (a *arena) capture() {
 			if !open {
 				a.t.Fatal("the broker has closed the recorder's connection")
 			}
-			sender, ok := seal.ClaimedSender(d.Body)
-			if !ok {
-				continue
-			}
-			if b == (seal.SenderID{}) && d.Exchange == network.ExchangeMesh && d.RoutingKey == "speaker" {
-				b = sender
-				if counts[network.ExchangeNode] == 0 {
-					a.helloPlease()
+			for _, body := range envelopes(d.Body) {
+				sender, ok := seal.ClaimedSender(body)
+				if !ok {
+					continue
 				}
-			}
-			if sender == b && counts[d.Exchange] < 1000 {
-				counts[d.Exchange]++
-				a.records = append(a.records, record{d.Exchange, d.RoutingKey, d.Body})
+				if b == (seal.SenderID{}) && d.Exchange == network.ExchangeMesh && d.RoutingKey == "speaker" {
+					b = sender
+					if counts[network.ExchangeNode] == 0 {
+						a.helloPlease()
+					}
+				}
+				if sender == b && counts[d.Exchange] < 1000 {
+					counts[d.Exchange]++
+					a.records = append(a.records, record{d.Exchange, d.RoutingKey, body})
+				}
 			}
 		case <-late:
 			a.t.Fatalf("recorded only %v", counts)

@@ -12,15 +12,16 @@ const (
 	ackDelay       = 10 * time.Millisecond // an acknowledgement waits for more
 )
 
-// consumer passes deliveries on to the reader and acknowledges what the reader, or the
-// buffer before it, has taken: many at once, so that acknowledging costs next to
-// nothing, and late enough for the broker to send at most its prefetch ahead. Nothing
+// consumer passes deliveries on to the reader, or to a function, and acknowledges what the
+// reader, or the buffer before it, has taken: many at once, so that acknowledging costs next
+// to nothing, and late enough for the broker to send at most its prefetch ahead. Nothing
 // else bounds what amqp091-go would buffer.
 type consumer struct {
 	in        <-chan amqp.Delivery
 	cancelled <-chan string      // gets a value if the broker ended the consumer
 	closed    <-chan *amqp.Error // why the channel was closed
-	out       chan Delivery      // closed by run
+	handle    func(Delivery)     // called by run; nil if there is a reader
+	out       chan Delivery      // to the reader, closed by run
 	done      <-chan struct{}
 	ack       func(tag uint64) error // all up to the tag
 	every     int                    // deliveries an acknowledgement
@@ -28,7 +29,9 @@ type consumer struct {
 
 // run works until done is closed, or returns why it cannot go on.
 func (c *consumer) run() error {
-	defer close(c.out)
+	if c.out != nil {
+		defer close(c.out)
+	}
 	timer := time.NewTimer(ackDelay)
 	defer timer.Stop()
 	var (
@@ -42,7 +45,20 @@ func (c *consumer) run() error {
 			return nil
 		}
 		count = 0
-		return c.ack(taken)
+		if err := c.ack(taken); err != nil {
+			return brokerError(err, ErrLost)
+		}
+		return nil
+	}
+	take := func() error {
+		next, taken, tag = Delivery{}, tag, 0
+		if count++; count == 1 {
+			timer.Reset(ackDelay)
+		}
+		if count < c.every {
+			return nil
+		}
+		return acknowledge()
 	}
 	for {
 		in, out := c.in, c.out
@@ -51,29 +67,26 @@ func (c *consumer) run() error {
 		} else {
 			in = nil
 		}
+		var err error
 		select {
 		case d, ok := <-in:
 			if !ok {
 				return c.reason()
 			}
 			next, tag = Delivery{Exchange: d.Exchange, Key: d.RoutingKey, Body: d.Body}, d.DeliveryTag
+			if c.handle != nil {
+				c.handle(next)
+				err = take()
+			}
 		case out <- next:
-			next, taken, tag = Delivery{}, tag, 0
-			if count++; count == 1 {
-				timer.Reset(ackDelay)
-			}
-			if count < c.every {
-				continue
-			}
-			if err := acknowledge(); err != nil {
-				return brokerError(err, ErrLost)
-			}
+			err = take()
 		case <-timer.C:
-			if err := acknowledge(); err != nil {
-				return brokerError(err, ErrLost)
-			}
+			err = acknowledge()
 		case <-c.done:
 			return nil
+		}
+		if err != nil {
+			return err
 		}
 	}
 }

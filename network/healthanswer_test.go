@@ -46,7 +46,7 @@ func newInsider(t *testing.T) *insider {
 	if i.answers, err = i.link.Consume([]Binding{{ExchangeNode, insiderReply}}); err != nil {
 		t.Fatal(err)
 	}
-	if i.control, err = newChannel(ExchangeNode, node.config.keyLists, seal.NewSenderID(), 1, node.config.MaxMessage, node.config.TTL); err != nil {
+	if i.control, err = newChannel(ExchangeNode, seal.NewSenderID(), 1, node.config); err != nil {
 		t.Fatal(err)
 	}
 	return i

@@ -66,7 +66,7 @@ func (o *outbox) refused(m outMessage) {
 		o.mu.Lock()
 		defer o.mu.Unlock()
 		o.kept.resting = nil
-		o.changed.Broadcast()
+		o.wake()
 	})
 }
 

@@ -39,7 +39,7 @@ func TestOutboxKeeps(t *testing.T) {
 		time.Sleep(time.Hour)
 		expect := func(key string) {
 			t.Helper()
-			if m, ok := o.next(link); !ok || m.key != key {
+			if m, ok := nextOne(t, o, link); !ok || m.key != key {
 				t.Fatalf("next is %q, want %q", m.key, key)
 			}
 		}

@@ -163,8 +163,10 @@ func TestReplay(t *testing.T) {
 			b.t.Fatal(err)
 		}
 		e, speaker := b.ear(b.node("one"), "ear", network.ObjectConfig{}), b.ear(b.node("two"), "speaker", network.ObjectConfig{})
-		speaker.say(b.t, 1, 2)
-		b.settle()
+		for i := range 2 {
+			speaker.say(b.t, i+1)
+			b.settle() // so that they come alone
+		}
 		e.expect(b.t, words(1, 2)...)
 		captured, seen := []network.Delivery{<-deliveries, <-deliveries}, map[string]uint64{}
 		replay := func(d network.Delivery, want string) {

@@ -2,6 +2,7 @@ package network
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -62,7 +63,11 @@ func (n *Node) sendTo(peers []*peer, m outMessage) error {
 	until := m.at.Add(n.config.MaxWait)
 	var full []string
 	for _, p := range peers {
-		if !p.outbox.put(m, until) {
+		put := p.outbox.put
+		if p.via == ViaOwn { // more of them would add up
+			put = p.give
+		}
+		if !put(m, until) {
 			full = append(full, p.address.String())
 			n.report.report("outbox "+p.address.String(), "an outbox is full, messages are lost", "broker", p.address.String())
 		}
@@ -127,8 +132,23 @@ func (n *Node) deliver(c *channel, body []byte, key string, except *ActiveObject
 	return true
 }
 
-// receive handles what the own broker delivers, on the receiver's goroutine.
+// receive handles what the own broker delivers, on the receiver's goroutine. Of a bundle,
+// each part is as good as a message that came alone.
 func (n *Node) receive(d Delivery) {
+	if !isBundle(d.Body) || !bundled(d.Exchange) {
+		n.receiveOne(d)
+		return
+	}
+	err := unbundle(d.Body, func(part []byte) {
+		n.receiveOne(Delivery{Exchange: d.Exchange, Key: d.Key, Body: part})
+	})
+	if err != nil {
+		n.refuse(fmt.Errorf("%w: %w", errMalformed, err), d.Exchange)
+	}
+}
+
+// receiveOne handles one message.
+func (n *Node) receiveOne(d Delivery) {
 	if sender, ok := seal.ClaimedSender(d.Body); ok && sender == n.sender {
 		if d.Exchange == ExchangeNode {
 			n.heardSelf.Store(true)

@@ -1,6 +1,7 @@
 package network
 
 import (
+	"sort"
 	"sync"
 	"time"
 
@@ -14,22 +15,31 @@ import (
 //
 // It is bounded, in messages and in bytes, so a dead peer costs no more. Events go
 // before trace and spy, and push them out when there is no room.
+//
+// Nothing waits while the broker has not enough to do. When it has, what may get company
+// waits for it, and travels in bundles: see window.
 type outbox struct {
 	size int
 	ttl  time.Duration
 	full FullOutbox
 
-	mu       sync.Mutex // guards what follows
-	changed  sync.Cond
+	mu       sync.Mutex               // guards what follows
+	changed  sync.Cond                // told of room
+	ready    sync.Cond                // told of something to send
 	waiting  [2]hsm.Deque[outMessage] // by lane; control is in front of events
 	inFlight hsm.Deque[outMessage]    // oldest first; done ones have no body
 	done     int                      // of those in flight
 	own      int                      // control messages that wait or are not confirmed
 	bytes    int                      // of all that are here
-	first    uint64                   // number of the oldest in flight
 	pause    bool                     // the broker takes nothing at the moment
 	link     Link                     // that next serves, nil for none
+	lent     Link                     // that somebody else publishes to, nil for none
+	idle     bool                     // next waits
 	opened   time.Time                // when the link came
+	last     uint64                   // number of the newest message that the link got
+	busy     int                      // messages and bundles in flight, of events, trace and spy
+	least    time.Duration            // shortest round trip of the link, negative if there was none
+	batch    []outMessage             // what next returned
 	late     func(lane)               // told of what comes when the counts were taken, if set
 	ended    bool                     // end was called
 	stats    [2]Traffic               // by lane, without Queued
@@ -41,8 +51,8 @@ type outbox struct {
 const outboxBytes = 64 << 20
 
 func newOutbox(size int, ttl time.Duration, full FullOutbox) *outbox {
-	o := &outbox{size: size, ttl: ttl, full: full, first: 1}
-	o.changed.L = &o.mu
+	o := &outbox{size: size, ttl: ttl, full: full}
+	o.changed.L, o.ready.L = &o.mu, &o.mu
 	return o
 }
 
@@ -51,6 +61,40 @@ func newOutbox(size int, ttl time.Duration, full FullOutbox) *outbox {
 func (o *outbox) put(m outMessage, until time.Time) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	taken := o.add(m, until)
+	o.wake()
+	return taken
+}
+
+// putOrLend is put, and returns the link if the caller is to publish the message itself, as
+// next would have it, and then to call giveBack: which saves waking somebody else. That is so
+// if the link has nothing to do. The broker has then confirmed all that was published, so
+// that no buffer on the way is full, and publishing does not wait.
+func (o *outbox) putOrLend(m outMessage, until time.Time) (taken bool, link Link) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	alone := o.idle && o.here() == 0
+	taken = o.add(m, until)
+	if w := &o.waiting[events]; alone && m.lane == events && w.Len() == 1 && o.sendable() == w && o.take(w) {
+		o.lent = o.link
+		return taken, o.link
+	}
+	o.wake()
+	return taken, nil
+}
+
+// giveBack ends what putOrLend began.
+func (o *outbox) giveBack(l Link) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.lent == l {
+		o.lent = nil
+	}
+	o.wake()
+}
+
+// add is put, without waking anybody. The caller holds mu.
+func (o *outbox) add(m outMessage, until time.Time) bool {
 	if !o.makeRoom(&m) && m.lane.counted() == events && o.full == WaitForRoom {
 		o.await(&m, until)
 	}
@@ -69,7 +113,6 @@ func (o *outbox) put(m outMessage, until time.Time) bool {
 		return false
 	case m.lane == kept:
 		o.kept.add(m)
-		o.changed.Broadcast()
 		return true
 	}
 	lane := m.lane
@@ -79,7 +122,6 @@ func (o *outbox) put(m outMessage, until time.Time) bool {
 	}
 	o.bytes += m.size()
 	o.waiting[lane].PushBack(m)
-	o.changed.Broadcast()
 	return true
 }
 
@@ -92,13 +134,13 @@ func (o *outbox) barge(m outMessage) {
 		return
 	}
 	m.lane = control
-	if w := &o.waiting[events]; w.Len() > 0 && w.Front().lane == control && w.Front().key == m.key {
+	if w := &o.waiting[events]; w.Len() > 0 && w.At(0).lane == control && w.Front().key == m.key {
 		o.drop(w.PopFront(), nil) // the older one has nothing to add
 	}
 	o.own++
 	o.bytes += m.size()
 	o.waiting[events].PushFront(m)
-	o.changed.Broadcast()
+	o.wake()
 }
 
 // fits says whether there is room. The caller holds mu.
@@ -181,7 +223,8 @@ func (o *outbox) count(m outMessage, counter func(*Traffic)) {
 func (o *outbox) open(l Link) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.link, o.pause, o.first, o.opened = l, false, 1, time.Now()
+	o.link, o.pause, o.opened = l, false, time.Now()
+	o.last, o.busy, o.least = 0, 0, -1
 }
 
 // close ends the service of a link: what it did not confirm waits again.
@@ -206,71 +249,151 @@ func (o *outbox) close() {
 		}
 	}
 	o.changed.Broadcast()
+	o.ready.Broadcast()
 }
 
-// next returns the next message for the link, and notes it as in flight. It
-// blocks until there is one; ok is false when the link is no longer served.
-func (o *outbox) next(l Link) (m outMessage, ok bool) {
+// next returns what goes next to the link, as one message, and notes it as in flight. It
+// blocks until there is something; ok is false when the link is no longer served. The
+// batch is good until next is called again, which only one goroutine may do for a link.
+func (o *outbox) next(l Link) (batch []outMessage, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for {
-		if o.link != l {
-			return outMessage{}, false
+	for o.link == l {
+		w := o.sendable()
+		if w == nil {
+			o.idle = true
+			o.ready.Wait()
+			o.idle = false
+		} else if o.take(w) {
+			return o.batch, true
 		}
-		w := &o.waiting[events]
-		switch {
-		case o.kept.ready() && (w.Len() == 0 || w.Front().lane != control):
-			w = &o.kept.waiting
-		case w.Len() == 0:
-			w = &o.waiting[talk]
-		}
-		if w.Len() == 0 || o.pause {
-			o.changed.Wait()
-			continue
-		}
-		m = w.PopFront()
-		m.sent = time.Now()
-		if m.lane != kept && m.sent.Sub(m.at) > o.ttl {
-			o.drop(m, func(t *Traffic) { t.Expired++ })
-			o.changed.Broadcast()
-			continue
-		}
-		m.stale = m.plain != nil && (m.again || m.at.Before(o.opened))
-		o.inFlight.PushBack(m)
-		return m, true
+	}
+	return nil, false
+}
+
+// wake has next look again, if it would find something. The caller holds mu.
+func (o *outbox) wake() {
+	if o.sendable() != nil {
+		o.ready.Broadcast()
 	}
 }
+
+// sendable returns whose turn it is, nil if there is nothing to send now. The caller holds
+// mu.
+func (o *outbox) sendable() *hsm.Deque[outMessage] {
+	w := &o.waiting[events]
+	switch {
+	case o.pause, o.lent != nil && o.lent == o.link:
+		return nil
+	case o.kept.ready() && (w.Len() == 0 || w.At(0).lane != control):
+		return &o.kept.waiting
+	case w.Len() == 0:
+		w = &o.waiting[talk]
+	}
+	if w.Len() == 0 || o.busy >= o.window() && mayGrow(w) {
+		return nil
+	}
+	return w
+}
+
+// mayGrow says whether what comes may join what goes next from w: not if that is a whole
+// bundle, or if there is another message behind it already, as far as a look at both ends
+// of w tells.
+func mayGrow(w *hsm.Deque[outMessage]) bool {
+	first, n := w.At(0), w.Len()
+	return n < bundleParts && len(first.body) <= bundleBytes/2 && first.joins(w.At(min(1, n-1))) && first.joins(w.At(n-1))
+}
+
+// joins says whether the message may travel with another one in a bundle. What is kept is
+// acknowledged one by one, and what nodes say to each other is rare.
+func (m *outMessage) joins(other *outMessage) bool {
+	return m.lane.bundled() && m.lane == other.lane && m.key == other.key && m.exchange == other.exchange
+}
+
+// take moves what may travel together from w to those in flight and into the batch, and
+// reports whether that is anything. The caller holds mu.
+func (o *outbox) take(w *hsm.Deque[outMessage]) bool {
+	clear(o.batch)
+	o.batch = o.batch[:0]
+	now, bytes := time.Now(), bundleHead
+	for w.Len() > 0 {
+		m := w.Front()
+		if m.lane != kept && now.Sub(m.at) > o.ttl {
+			o.drop(m, func(t *Traffic) { t.Expired++ })
+			o.changed.Broadcast()
+			w.PopFront()
+			continue
+		}
+		bytes += partHead + len(m.body)
+		if n := len(o.batch); n > 0 && (n == bundleParts || bytes > bundleBytes || !m.joins(&o.batch[0])) {
+			break
+		}
+		w.PopFront()
+		m.sent, m.number = now, o.last+1
+		m.stale = m.plain != nil && (m.again || m.at.Before(o.opened))
+		o.inFlight.PushBack(m)
+		o.batch = append(o.batch, m)
+	}
+	if len(o.batch) == 0 {
+		return false
+	}
+	o.last++
+	if o.batch[0].lane.bundled() {
+		o.busy++
+	}
+	return true
+}
+
+// How many messages may be in flight until those that may still get company wait for it:
+// more for a longer way, so that a message a moment never waits for the confirmation of
+// another one, but not more than a broker takes in that time.
+const (
+	fewestInFlight = 4
+	busyBroker     = 20_000 // messages a second
+)
+
+func (o *outbox) window() int { return fewestInFlight + int(busyBroker*max(o.least, 0)/time.Second) }
+
+// bundled says whether such messages travel in bundles, and count for the window.
+func (l lane) bundled() bool { return l == events || l == talk }
 
 // setPause stops next while a broker is blocked.
 func (o *outbox) setPause(pause bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.pause = pause
-	o.changed.Broadcast()
+	o.wake()
 }
 
 // confirm takes note of what the broker said of the messages of link l.
 func (o *outbox) confirm(l Link, c Confirm) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.link != l || c.Number < o.first || c.Number >= o.first+uint64(o.inFlight.Len()) {
+	if o.link != l || c.Number > o.last {
 		return
-	}
-	at := int(c.Number - o.first)
-	from := at
-	if c.Several {
-		from = 0
 	}
 	counter := func(t *Traffic) { t.Sent++ }
 	if c.Refused {
 		counter = func(t *Traffic) { t.Refused++ }
 	}
+	from := 0
+	if !c.Several {
+		from = sort.Search(o.inFlight.Len(), func(i int) bool { return o.inFlight.At(i).number >= c.Number })
+	}
+	settled := uint64(0)
 	var sent time.Time // of the newest
-	for i := from; i <= at; i++ {
+	for i := from; i < o.inFlight.Len(); i++ {
 		m := o.inFlight.At(i)
+		if m.number > c.Number {
+			break
+		}
 		if m.body == nil {
 			continue
 		}
+		if m.number != settled && m.lane.bundled() {
+			o.busy--
+		}
+		settled, sent = m.number, m.sent
 		o.done++
 		if m.lane == kept && c.Refused {
 			o.refused(*m)
@@ -278,18 +401,17 @@ func (o *outbox) confirm(l Link, c Confirm) {
 			o.drop(*m, counter)
 			m.ticket.settle(o, true)
 		}
-		sent = m.sent
-		*m = outMessage{}
+		*m = outMessage{number: m.number}
 	}
-	if !sent.IsZero() {
+	if settled != 0 {
 		o.measure(time.Since(sent))
 	}
 	for o.inFlight.Len() > 0 && o.inFlight.At(0).body == nil {
 		o.inFlight.PopFront()
-		o.first++
 		o.done--
 	}
 	o.changed.Broadcast()
+	o.wake()
 }
 
 // measure takes a round trip into the average, as TCP does (RFC 6298). The caller holds
@@ -299,6 +421,9 @@ func (o *outbox) measure(d time.Duration) {
 		o.trip = d
 	}
 	o.trip += (d - o.trip) / 8
+	if o.least < 0 || d < o.least {
+		o.least = d
+	}
 }
 
 // drained waits until everything is confirmed, or until one of the channels is
@@ -353,6 +478,7 @@ func (o *outbox) giveUp() int {
 	o.endKept()
 	o.done, o.ended = 0, true
 	o.changed.Broadcast()
+	o.ready.Broadcast()
 	return keptLost
 }
 

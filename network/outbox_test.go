@@ -3,6 +3,7 @@ package network
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,33 +15,52 @@ import (
 // standIn is a Link of which an outbox only wants to know whether it is the same.
 type standIn struct{ Link }
 
+// nextOne is next for messages that travel alone.
+func nextOne(t testing.TB, o *outbox, l Link) (outMessage, bool) {
+	t.Helper()
+	batch, ok := o.next(l)
+	if !ok {
+		return outMessage{}, false
+	}
+	if len(batch) != 1 {
+		t.Fatalf("%d messages at once, want one", len(batch))
+	}
+	return batch[0], true
+}
+
 // queuedModel is a message of the model.
 type queuedModel struct {
-	name string
-	lane lane
-	at   time.Time
-	done bool // confirmed or refused, while it still has a place in flight
+	name   string
+	key    string
+	size   int
+	lane   lane
+	at     time.Time
+	sent   time.Time
+	number int  // of the message it travels in
+	done   bool // confirmed or refused, while it still has a place in flight
 }
 
 // outboxModel is the naive reference: lists and the counts.
 type outboxModel struct {
-	size      int
-	ttl       time.Duration
-	full      FullOutbox
-	waiting   [2][]queuedModel
-	inFlight  []queuedModel
-	confirmed int // numbers of the link that are no longer in flight
-	served    bool
-	pause     bool
-	ended     bool
-	stats     [2]Traffic
+	size     int
+	ttl      time.Duration
+	full     FullOutbox
+	waiting  [2][]queuedModel
+	inFlight []queuedModel
+	last     int             // number of the newest message
+	trips    []time.Duration // of the link
+	served   bool
+	pause    bool
+	ended    bool
+	stats    [2]Traffic
 }
 
 func (m *outboxModel) hasRoom() bool {
 	return len(m.waiting[0])+len(m.waiting[1])+len(m.inFlight) < m.size
 }
 
-func (m *outboxModel) put(name string, l lane) bool {
+func (m *outboxModel) put(q queuedModel) bool {
+	l := q.lane
 	if m.ended {
 		m.stats[l].Lost++
 		return true
@@ -64,44 +84,87 @@ func (m *outboxModel) put(name string, l lane) bool {
 		m.stats[l].Full++
 		return false
 	}
-	m.waiting[l] = append(m.waiting[l], queuedModel{name: name, lane: l, at: time.Now()})
+	q.at = time.Now()
+	m.waiting[l] = append(m.waiting[l], q)
 	return true
 }
 
-// next does nothing if there is nothing to send: the outbox would wait.
-func (m *outboxModel) next() (name string, ok bool) {
-	if !m.served || m.pause {
-		return "", false
+// room is how many more messages may be in flight.
+func (m *outboxModel) room() int {
+	most := fewestInFlight
+	if len(m.trips) > 0 {
+		most += int(slices.Min(m.trips) / (time.Second / busyBroker))
 	}
-	good := [2]int{}
-	for l := range m.waiting {
-		good[l] = slices.IndexFunc(m.waiting[l], func(q queuedModel) bool { return time.Since(q.at) <= m.ttl })
-	}
-	if good[events] < 0 && good[talk] < 0 {
-		return "", false
-	}
-	for _, l := range []lane{events, talk} {
-		for len(m.waiting[l]) > 0 {
-			first := m.waiting[l][0]
-			m.waiting[l] = m.waiting[l][1:]
-			if time.Since(first.at) <= m.ttl {
-				m.inFlight = append(m.inFlight, first)
-				return first.name, true
-			}
-			m.stats[l].Expired++
+	numbers := map[int]bool{}
+	for _, q := range m.inFlight {
+		if !q.done {
+			numbers[q.number] = true
 		}
 	}
-	return "", false
+	return most - len(numbers)
+}
+
+// mayGrow says whether the next bundle is neither whole nor followed by another message.
+func (m *outboxModel) mayGrow() bool {
+	w := m.waiting[events]
+	if len(w) == 0 {
+		w = m.waiting[talk]
+	}
+	if len(w) == 0 || len(w) >= bundleParts || w[0].size > bundleBytes/2 {
+		return false
+	}
+	return w[0].key == w[min(1, len(w)-1)].key && w[0].key == w[len(w)-1].key
+}
+
+// next does nothing if there is nothing to send: the outbox would wait.
+func (m *outboxModel) next() (names []string) {
+	if !m.served || m.pause || m.room() <= 0 && m.mayGrow() {
+		return nil
+	}
+	fresh := func(q queuedModel) bool { return time.Since(q.at) <= m.ttl }
+	if !slices.ContainsFunc(m.waiting[events], fresh) && !slices.ContainsFunc(m.waiting[talk], fresh) {
+		return nil
+	}
+	for _, l := range []lane{events, talk} {
+		var together []queuedModel
+		size := 1
+		for len(m.waiting[l]) > 0 {
+			q := m.waiting[l][0]
+			if fresh(q) {
+				size += 4 + q.size
+				if n := len(together); n > 0 && (n == bundleParts || together[0].key != q.key || size > bundleBytes) {
+					break
+				}
+				together = append(together, q)
+			} else {
+				m.stats[l].Expired++
+			}
+			m.waiting[l] = m.waiting[l][1:]
+		}
+		if together == nil {
+			continue
+		}
+		m.last++
+		for _, q := range together {
+			q.number, q.sent = m.last, time.Now()
+			m.inFlight = append(m.inFlight, q)
+			names = append(names, q.name)
+		}
+		return names
+	}
+	return nil
 }
 
 func (m *outboxModel) confirm(c Confirm) {
-	at := int(c.Number) - m.confirmed - 1
-	if !m.served || at < 0 || at >= len(m.inFlight) {
+	number := int(c.Number)
+	if !m.served || number > m.last {
 		return
 	}
+	var sent time.Time
 	for i := range m.inFlight {
-		if it := &m.inFlight[i]; !it.done && (i == at || i < at && c.Several) {
+		if it := &m.inFlight[i]; !it.done && (it.number == number || it.number < number && c.Several) {
 			it.done = true
+			sent = it.sent
 			if c.Refused {
 				m.stats[it.lane].Refused++
 			} else {
@@ -109,9 +172,11 @@ func (m *outboxModel) confirm(c Confirm) {
 			}
 		}
 	}
+	if !sent.IsZero() {
+		m.trips = append(m.trips, time.Since(sent))
+	}
 	for len(m.inFlight) > 0 && m.inFlight[0].done {
 		m.inFlight = m.inFlight[1:]
-		m.confirmed++
 	}
 }
 
@@ -141,7 +206,7 @@ func (m *outboxModel) traffic() [2]Traffic {
 func TestOutboxAgainstModel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rapid.Check(struct{ rapid.TB }{t}, func(t *rapid.T) {
-			m := &outboxModel{size: rapid.IntRange(1, 8).Draw(t, "size"), ttl: 10 * time.Second}
+			m := &outboxModel{size: rapid.SampledFrom([]int{1, 3, 8, 300}).Draw(t, "size"), ttl: 10 * time.Second}
 			m.full = rapid.SampledFrom([]FullOutbox{RejectNewest, DropOldest}).Draw(t, "policy")
 			o := newOutbox(m.size, m.ttl, m.full)
 			link, old := &standIn{}, &standIn{}
@@ -167,11 +232,19 @@ func TestOutboxAgainstModel(t *testing.T) {
 					}
 				},
 				"put": func(t *rapid.T) {
-					for range rapid.IntRange(1, 4).Draw(t, "messages") {
+					key := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key")
+					for range rapid.SampledFrom([]int{1, 2, 3, 4, bundleParts + 2}).Draw(t, "messages") {
 						puts++
 						name := fmt.Sprint(puts)
-						l := rapid.SampledFrom([]lane{events, events, talk}).Draw(t, "lane")
-						if want, got := m.put(name, l), o.put(outMessage{body: []byte(name), at: time.Now(), lane: l}, time.Time{}); got != want {
+						q := queuedModel{name: name, key: key, size: len(name), lane: events}
+						if puts%3 == 0 {
+							q.lane = talk
+						}
+						if puts%11 == 0 { // two of them do not fit into one bundle
+							q.size = bundleBytes/2 + int(puts%2)
+						}
+						body := append([]byte(name), make([]byte, q.size-len(name))...)
+						if want, got := m.put(q), o.put(outMessage{key: key, body: body, at: time.Now(), lane: q.lane}, time.Time{}); got != want {
 							t.Fatalf("put gives %v, want %v", got, want)
 						}
 					}
@@ -181,19 +254,27 @@ func TestOutboxAgainstModel(t *testing.T) {
 						t.Fatal("a link that is not served got a message")
 					}
 					for range rapid.IntRange(1, 4).Draw(t, "messages") {
-						want, ok := m.next()
-						if !ok {
+						want := m.next()
+						if want == nil {
+							if o.link != nil && o.sendable() != nil && m.room() <= 0 && m.mayGrow() {
+								t.Fatal("it does not wait for company")
+							}
 							return // it would block
 						}
-						if got, ok := o.next(link); !ok || string(got.body) != want {
-							t.Fatalf("next gives %q, %v, want %q", got.body, ok, want)
+						batch, _ := o.next(link)
+						var got []string
+						for _, b := range batch {
+							got = append(got, strings.TrimRight(string(b.body), "\x00"))
+						}
+						if diff := cmp.Diff(want, got); diff != "" {
+							t.Fatalf("next (-want +got):\n%s", diff)
 						}
 					}
 				},
 				"confirm": func(t *rapid.T) {
 					for range rapid.IntRange(1, 4).Draw(t, "confirms") {
 						c := Confirm{
-							Number:  uint64(max(0, rapid.IntRange(m.confirmed-1, m.confirmed+len(m.inFlight)+1).Draw(t, "number"))),
+							Number:  uint64(max(0, rapid.IntRange(m.last-6, m.last+1).Draw(t, "number"))),
 							Several: rapid.Bool().Draw(t, "several"), Refused: rapid.Bool().Draw(t, "refused"),
 						}
 						o.confirm(old, c)
@@ -209,7 +290,7 @@ func TestOutboxAgainstModel(t *testing.T) {
 					m.close()
 					link, old = &standIn{}, link
 					o.open(link)
-					m.served, m.pause, m.confirmed = true, false, 0
+					m.served, m.pause, m.last, m.trips = true, false, 0, nil
 				},
 				"close": func(t *rapid.T) {
 					if !seldom(t) {
@@ -252,11 +333,11 @@ func TestOutboxNextWaits(t *testing.T) {
 		go func() {
 			defer close(done)
 			for {
-				m, ok := o.next(link)
+				batch, ok := o.next(link)
 				if !ok {
 					return
 				}
-				got = append(got, string(m.body))
+				got = append(got, string(batch[0].body))
 			}
 		}()
 		o.put(outMessage{body: []byte("1"), at: time.Now()}, time.Time{})
@@ -316,8 +397,8 @@ func TestOutboxDrained(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o, link := newOutbox(10, time.Minute, RejectNewest), &standIn{}
 				o.open(link)
-				for range 2 {
-					o.put(outMessage{body: []byte("m"), at: time.Now()}, time.Time{})
+				for _, key := range []string{"a", "b"} {
+					o.put(outMessage{key: key, body: []byte("m"), at: time.Now()}, time.Time{})
 				}
 				stop, leave, drained := make(chan struct{}), make(chan struct{}), make(chan bool, 1)
 				go func() { drained <- o.drained(stop, leave) }()
@@ -385,14 +466,14 @@ func TestOutboxRoundTrip(t *testing.T) {
 func TestOutboxBarge(t *testing.T) {
 	o := newOutbox(2, time.Minute, RejectNewest)
 	link := &standIn{}
-	message := func(b byte) outMessage { return outMessage{body: []byte{b}, at: time.Now()} }
-	o.put(message(1), time.Time{})
-	o.put(message(2), time.Time{})
-	o.barge(message(8))
-	o.barge(message(9)) // in place of 8
+	message := func(key string, b byte) outMessage { return outMessage{key: key, body: []byte{b}, at: time.Now()} }
+	o.put(message("a", 1), time.Time{})
+	o.put(message("b", 2), time.Time{})
+	o.barge(message("a", 8))
+	o.barge(message("a", 9)) // in place of 8
 	o.open(link)
 	for _, want := range []byte{9, 1, 2} {
-		if m, ok := o.next(link); !ok || m.body[0] != want {
+		if m, ok := nextOne(t, o, link); !ok || m.body[0] != want {
 			t.Fatalf("got %v, want message %d", m.body, want)
 		}
 	}
@@ -404,7 +485,7 @@ func TestOutboxBarge(t *testing.T) {
 	if all, _ := o.traffic(); all[events] != (Traffic{Sent: 2}) {
 		t.Errorf("%+v, want 2 sent", all)
 	}
-	o.barge(message(7))
+	o.barge(message("a", 7))
 	o.end()
 	if all, _ := o.traffic(); all[events] != (Traffic{Sent: 2}) {
 		t.Errorf("%+v, want nothing of what does not count", all)
@@ -479,9 +560,10 @@ func TestOutboxStale(t *testing.T) {
 		time.Sleep(time.Nanosecond)
 		o.open(link)
 		put("after")
+		batch, _ := o.next(link)
 		for i, want := range []bool{true, false, false} {
-			if m, _ := o.next(link); m.stale != want {
-				t.Errorf("message %d: stale is %v", i, m.stale)
+			if batch[i].stale != want {
+				t.Errorf("message %d: stale is %v", i, batch[i].stale)
 			}
 		}
 	})
@@ -500,4 +582,75 @@ func TestOutboxControlTakesNoRoom(t *testing.T) {
 			t.Errorf("event %d of 2: taken is %v", i+1, got)
 		}
 	}
+}
+
+// A message goes alone as long as there is none behind it, and at once, until the window is
+// full; what comes then goes together when there is room in it again.
+func TestOutboxGathers(t *testing.T) {
+	o, link := newOutbox(100, time.Minute, RejectNewest), &standIn{}
+	o.open(link)
+	put := func() { o.put(outMessage{body: []byte{1}, at: time.Now()}, time.Time{}) }
+	for range fewestInFlight {
+		put()
+		nextOne(t, o, link)
+	}
+	for range 10 {
+		put()
+	}
+	hello := outMessage{lane: control, key: helloKey, body: []byte{2}, at: time.Now()}
+	if o.sendable() != nil {
+		t.Fatal("the window has no bound")
+	}
+	o.barge(hello) // is not bounded
+	if m, _ := nextOne(t, o, link); m.key != helloKey {
+		t.Errorf("got %q, want the hello", m.key)
+	}
+	o.confirm(link, Confirm{Number: 5})
+	if o.sendable() != nil {
+		t.Error("the confirm of a hello made room for events")
+	}
+	o.confirm(link, Confirm{Number: 2})
+	if batch, _ := o.next(link); len(batch) != 10 {
+		t.Errorf("%d together, want 10", len(batch))
+	}
+	o.confirm(link, Confirm{Number: 6})
+	if all, _ := o.traffic(); all[events] != (Traffic{Queued: 3, Sent: 11}) {
+		t.Errorf("%+v, want 11 sent by two confirms", all[events])
+	}
+	o.close()
+	o.open(link)
+	if batch, _ := o.next(link); len(batch) != 3 {
+		t.Errorf("%d together on the next link, want the 3 that are left", len(batch))
+	}
+	o.confirm(link, Confirm{Number: 1, Refused: true})
+	if all, _ := o.traffic(); all[events] != (Traffic{Sent: 11, Refused: 3, Retried: 3}) {
+		t.Errorf("%+v, want 3 refused by one confirm", all[events])
+	}
+}
+
+// The window follows the length of the way: it does not bound what is sent now and then, of
+// which there is more on a longer one.
+func TestOutboxWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for way, want := range map[time.Duration]int{
+			0: fewestInFlight, 100 * time.Microsecond: fewestInFlight + 2, 100 * time.Millisecond: fewestInFlight + 2000,
+		} {
+			o, link := newOutbox(10, time.Minute, RejectNewest), &standIn{}
+			o.open(link)
+			for _, busy := range []time.Duration{time.Second, 0, 2 * time.Second} {
+				o.put(outMessage{body: []byte{1}, at: time.Now()}, time.Time{})
+				o.next(link)
+				time.Sleep(way + busy)
+				o.confirm(link, Confirm{Number: o.last})
+			}
+			if got := o.window(); got != want {
+				t.Errorf("%v: a window of %d, want %d", way, got, want)
+			}
+			o.close()
+			o.open(link)
+			if got := o.window(); got != fewestInFlight {
+				t.Errorf("a new link has a window of %d, want %d", got, fewestInFlight)
+			}
+		}
+	})
 }

@@ -52,12 +52,16 @@ const getReady = 100 * time.Millisecond
 // publish hands what the outbox holds to the link until that dies, first after
 // the wait.
 func (p *peer) publish(link Link, wait time.Duration) {
+	confirm := func(c Confirm) { p.outbox.confirm(link, c) }
+	if l, can := link.(telling); can {
+		l.tellConfirms(confirm)
+	}
 	p.outbox.open(link)
 	p.greet()
 	var readers sync.WaitGroup // ended by the death of the link
 	readers.Go(func() {
 		for c := range link.Confirmed() {
-			p.outbox.confirm(link, c)
+			confirm(c)
 		}
 	})
 	readers.Go(func() {
@@ -80,20 +84,38 @@ func (p *peer) publish(link Link, wait time.Duration) {
 		case <-link.Done():
 		}
 	}
+	var buffer []byte // for bundles
 	for {
-		m, ok := p.outbox.next(link)
+		batch, ok := p.outbox.next(link)
 		if !ok {
 			break
 		}
-		if m.stale && p.renew != nil {
-			m.body = p.renew(m)
+		for i := range batch {
+			if m := &batch[i]; m.stale && p.renew != nil {
+				m.body = p.renew(*m)
+			}
 		}
-		if link.Publish(m.exchange, m.key, m.body) != nil {
+		body := batch[0].body
+		if len(batch) > 1 {
+			buffer = bundle(buffer, batch)
+			body = buffer
+		}
+		if link.Publish(batch[0].exchange, batch[0].key, body) != nil {
 			break
 		}
 	}
 	link.Close()
 	readers.Wait()
+}
+
+// give is outbox.put, and publishes the message at once if nothing else is on its way.
+func (p *peer) give(m outMessage, until time.Time) bool {
+	taken, link := p.outbox.putOrLend(m, until)
+	if link != nil {
+		_ = link.Publish(m.exchange, m.key, m.body) // an error is the link's end, which publish sees
+		p.outbox.giveBack(link)
+	}
+	return taken
 }
 
 // greet tells the nodes of a broker who we are and how they reach us, before anything

@@ -7,6 +7,13 @@ import (
 	"time"
 )
 
+// handing is a Link that can hand what it receives to a function, on a goroutine of its own,
+// one at a time and until it dies, where Consume would need another one. The function must
+// not close the link. It is called from before handOver returns.
+type handing interface {
+	handOver(bindings []Binding, handle func(Delivery)) error
+}
+
 // receiver consumes from the own host's broker.
 type receiver struct {
 	*connection
@@ -39,7 +46,13 @@ func (r *receiver) consume(link Link) (session, error) {
 	r.mu.Lock()
 	bindings := slices.Clone(r.bindings)
 	r.mu.Unlock()
-	deliveries, err := link.Consume(bindings)
+	var deliveries <-chan Delivery // nil if the link hands them over
+	var err error
+	if l, can := link.(handing); can {
+		err = l.handOver(bindings, r.handle)
+	} else {
+		deliveries, err = link.Consume(bindings)
+	}
 	if err != nil {
 		return session{}, err
 	}
@@ -72,9 +85,12 @@ func (r *receiver) receive(link Link, deliveries <-chan Delivery) {
 		for range link.Blocked() {
 		}
 	})
-	for d := range deliveries {
-		r.handle(d)
+	if deliveries != nil {
+		for d := range deliveries {
+			r.handle(d)
+		}
 	}
+	<-link.Done()
 	r.mu.Lock()
 	r.link = nil
 	r.mu.Unlock()

@@ -10,9 +10,10 @@ type relay struct {
 	blocked   chan bool    // closed by run
 	wake      chan struct{}
 
-	mu      sync.Mutex // guards what follows
-	pending []Confirm  // runs nobody has read yet, oldest first
-	stopped bool       // the broker's newest word
+	mu      sync.Mutex    // guards what follows
+	tell    func(Confirm) // in place of confirmed, if set
+	pending []Confirm     // runs nobody has read yet, oldest first
+	stopped bool          // the broker's newest word
 }
 
 func newRelay() relay {
@@ -29,10 +30,28 @@ func (r *relay) Confirmed() <-chan Confirm { return r.confirmed }
 // Blocked implements Link.
 func (r *relay) Blocked() <-chan bool { return r.blocked }
 
+// telling is a Link that can tell a function of confirms as they come, where a reader of
+// Confirmed has to be woken. The function must not wait, nor call the link.
+type telling interface {
+	tellConfirms(tell func(Confirm))
+}
+
+// tellConfirms implements telling. It is called before the first message is published.
+func (r *relay) tellConfirms(tell func(Confirm)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tell = tell
+}
+
 // confirm reports one message. Messages are reported in the order of their numbers,
 // without a gap.
 func (r *relay) confirm(number uint64, refused bool) {
 	r.mu.Lock()
+	if tell := r.tell; tell != nil {
+		r.mu.Unlock()
+		tell(Confirm{Number: number, Refused: refused})
+		return
+	}
 	if n := len(r.pending); n > 0 && r.pending[n-1].Refused == refused {
 		r.pending[n-1].Number, r.pending[n-1].Several = number, true
 	} else {

@@ -13,7 +13,9 @@ const (
 )
 
 // Traffic counts what became of the messages for one broker, or for all. Whatever was
-// handed in is in one of Queued, Sent, Full, Displaced, Expired, Refused and Lost.
+// handed in is in one of Queued, Sent, Full, Displaced, Expired, Refused and Lost. An event
+// or a line of the trace counts as one, also when several travelled together: a broker,
+// which counts those as one, has lower figures.
 type Traffic struct {
 	Queued    int    // wait, or are not confirmed yet
 	Sent      uint64 // the broker took them
@@ -60,6 +62,7 @@ type outMessage struct {
 	ticket   *ticket // of a kept event that somebody waits for
 	again    bool    // a link that died had it; its broker may have it too
 	stale    bool    // it waited for the link, and is to be sealed anew; set by next
+	number   uint64  // under which the broker confirms it, that of its bundle; set by next
 }
 
 // size is what the message takes of the outbox's bytes.

@@ -25,30 +25,21 @@ var (
 // amqp091-go with the same guarantees: a topic exchange, confirms, and
 // acknowledgement, on two connections.
 func meshes(env Env) []measure.Work {
-	at := func(speed, coalesced, half, most measure.Target, aimless string) []measure.Goal {
-		return []measure.Goal{
-			{Metric: measure.Rate, Rival: raw, Label: "sealed", Target: speed},
-			{Metric: measure.Rate, Rival: raw, Label: "coalesced", Target: coalesced, Note: aimless},
-			{Metric: p50, Rival: raw, Target: half},
-			{Metric: p99, Rival: raw, Target: most},
-		}
-	}
 	none := measure.Target{}
-	rabbit := at(
-		measure.Target{Kind: measure.AtLeast, Value: 0.8}, measure.Target{Kind: measure.AtLeast, Value: 5},
-		measure.Target{Kind: measure.AtMost, Value: 1.3}, measure.Target{Kind: measure.AtMost, Value: 1.5},
-		"the same measurement: coalescing is not something to switch on",
-	)
-	here := at(none, none, none, none, "")
-	events := func(name string, url func() (string, func(), error), host bool, goals ...measure.Goal) measure.Work {
+	rate := func(label string, target measure.Target, note string) measure.Goal {
+		return measure.Goal{Metric: measure.Rate, Rival: raw, Label: label, Target: target, Note: note}
+	}
+	const ordinary = "as it comes: what waits for the broker travels together"
+	const alone = "one event a message: two objects with a key each take turns"
+	events := func(name, kind string, url func() (string, func(), error), host bool, speakers int, goal measure.Goal) measure.Work {
 		return measure.Work{
-			Name: "mesh/" + name + "/events", About: "an event of 256 bytes from node to node, at most 1024 on their way",
+			Name: "mesh/" + name + "/" + kind, About: "an event of 256 bytes from node to node, at most 1024 on their way",
 			Step: meshWindow, Longer: longer,
 			Contestants: []measure.Contestant{
-				{Name: Ours, Begin: meshEvents(url, host)},
+				{Name: Ours, Begin: meshEvents(url, host, speakers)},
 				{Name: raw, Begin: rawSession(url, (*rawPair).events)},
 			},
-			Goals: goals,
+			Goals: []measure.Goal{goal},
 		}
 	}
 	latency := func(name string, url func() (string, func(), error), host bool, goals ...measure.Goal) measure.Work {
@@ -75,15 +66,21 @@ func meshes(env Env) []measure.Work {
 			},
 			Goals: []measure.Goal{{Metric: measure.Rate, Rival: raw, Target: measure.Target{Kind: measure.AtLeast, Value: 0.9}}},
 		},
-		events("RabbitMQ", env.rabbitMQ, false, rabbit[0], rabbit[1]),
-		latency("RabbitMQ", env.rabbitMQ, false, rabbit[2], rabbit[3]),
-		events("embedded", embedded, true, here[0]),
-		latency("embedded", embedded, true, here[2], here[3]),
+		events("RabbitMQ", "events", env.rabbitMQ, false, 1, rate("coalesced", measure.Target{Kind: measure.AtLeast, Value: 5}, ordinary)),
+		events("RabbitMQ", "single events", env.rabbitMQ, false, 2, rate("sealed", measure.Target{Kind: measure.AtLeast, Value: 0.8}, alone)),
+		latency("RabbitMQ", env.rabbitMQ, false,
+			measure.Goal{Metric: p50, Rival: raw, Target: measure.Target{Kind: measure.AtMost, Value: 1.3}},
+			measure.Goal{Metric: p99, Rival: raw, Target: measure.Target{Kind: measure.AtMost, Value: 1.5}}),
+		events("embedded", "events", embedded, true, 1, rate("coalesced", none, ordinary)),
+		events("embedded", "single events", embedded, true, 2, rate("sealed", none, alone)),
+		latency("embedded", embedded, true, measure.Goal{Metric: p50, Rival: raw}, measure.Goal{Metric: p99, Rival: raw}),
 	}
 }
 
-// meshEvents is two nodes on a broker, or on one that the first of them hosts.
-func meshEvents(url func() (string, func(), error), host bool) func(context.Context) (*measure.Session, error) {
+// meshEvents is two nodes on a broker, or on one that the first of them hosts. The events
+// are of so many speakers in turn: only those of one, which have the same routing key, can
+// travel together.
+func meshEvents(url func() (string, func(), error), host bool, speakers int) func(context.Context) (*measure.Session, error) {
 	return func(ctx context.Context) (*measure.Session, error) {
 		heard := make(chan struct{}, meshWindow)
 		wrong := 0 // events with another payload; read when all have been heard
@@ -96,14 +93,23 @@ func meshEvents(url func() (string, func(), error), host bool) func(context.Cont
 		if err != nil {
 			return nil, err
 		}
+		all := []*party{one}
+		for i := 1; i < speakers; i++ {
+			p, err := join(ctx, one.Node(), fmt.Sprint("one", i), "bench.two", func(hsm.Event) {})
+			if err != nil {
+				m.close()
+				return nil, err
+			}
+			all = append(all, p)
+		}
 		e := hsm.Event{Signal: word, Payload: body}
 		return &measure.Session{
 			Do: func(n int) (measure.Sample, error) {
-				for range n {
+				for i := range n {
 					if err := put(heard); err != nil {
 						return nil, err
 					}
-					if err := one.Transmit(e); err != nil {
+					if err := all[i%speakers].Transmit(e); err != nil {
 						return nil, err
 					}
 				}

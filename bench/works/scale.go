@@ -108,7 +108,7 @@ func meshOf(ctx context.Context, trips int, shape func(n int) (nodes, charts int
 					return nil, err
 				}
 				for j := range charts {
-					if _, err := join(ctx, node, fmt.Sprintf("c%d_%d", i, j), hear); err != nil {
+					if _, err := join(ctx, node, fmt.Sprintf("c%d_%d", i, j), everybody, hear); err != nil {
 						return nil, err
 					}
 				}
@@ -117,7 +117,7 @@ func meshOf(ctx context.Context, trips int, shape func(n int) (nodes, charts int
 			if err != nil {
 				return nil, err
 			}
-			one, err := join(ctx, sender, "sender", func(hsm.Event) {})
+			one, err := join(ctx, sender, "sender", everybody, func(hsm.Event) {})
 			if err != nil {
 				return nil, err
 			}
