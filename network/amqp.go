@@ -43,12 +43,14 @@ type AMQP struct {
 	// dropped there. Default: 50 s.
 	TTL time.Duration
 
-	// QueueLength is how many messages wait in that queue before the oldest are dropped. Also,
-	// there are never more than 64 MiB of them. Default: 10,000.
+	// QueueLength is how many messages wait in that queue before the oldest are dropped. Events
+	// that came in one message count as one. Also, there are never more than 64 MiB of them.
+	// Default: 10,000.
 	QueueLength int
 
-	// Prefetch is how many messages the broker sends ahead of the reader, at most 65535. Fewer
-	// save memory, more save time on long ways. Default: 256.
+	// Prefetch is how many messages the broker sends ahead of the reader, at most 65535; one with
+	// several events has up to 64 KiB. Fewer save memory, more save time on long ways. Default:
+	// 256.
 	Prefetch int
 
 	// identity is what is used for amqps addresses if TLS is nil, and may be nil too.

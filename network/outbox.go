@@ -40,6 +40,7 @@ type outbox struct {
 	busy     int                      // messages and bundles in flight, of events, trace and spy
 	least    time.Duration            // shortest round trip of the link, negative if there was none
 	batch    []outMessage             // what next returned
+	previous outMessage               // where the last of those busy counts went; has no body
 	late     func(lane)               // told of what comes when the counts were taken, if set
 	ended    bool                     // end was called
 	stats    [2]Traffic               // by lane, without Queued
@@ -290,18 +291,20 @@ func (o *outbox) sendable() *hsm.Deque[outMessage] {
 	case w.Len() == 0:
 		w = &o.waiting[talk]
 	}
-	if w.Len() == 0 || o.busy >= o.window() && mayGrow(w) {
+	if w.Len() == 0 || o.busy >= o.window() && o.mayGrow(w) {
 		return nil
 	}
 	return w
 }
 
-// mayGrow says whether what comes may join what goes next from w: not if that is a whole
-// bundle, or if there is another message behind it already, as far as a look at both ends
-// of w tells.
-func mayGrow(w *hsm.Deque[outMessage]) bool {
+// mayGrow says whether what comes may well join what goes next from w: not if that is a
+// whole bundle, or if there is another message behind it already, as far as a look at both
+// ends of w tells, or there was another one before it, which means that they take turns. The
+// caller holds mu.
+func (o *outbox) mayGrow(w *hsm.Deque[outMessage]) bool {
 	first, n := w.At(0), w.Len()
-	return n < bundleParts && len(first.body) <= bundleBytes/2 && first.joins(w.At(min(1, n-1))) && first.joins(w.At(n-1))
+	return n < bundleParts && len(first.body) <= bundleBytes/2 &&
+		first.joins(&o.previous) && first.joins(w.At(min(1, n-1))) && first.joins(w.At(n-1))
 }
 
 // joins says whether the message may travel with another one in a bundle. What is kept is
@@ -338,8 +341,9 @@ func (o *outbox) take(w *hsm.Deque[outMessage]) bool {
 		return false
 	}
 	o.last++
-	if o.batch[0].lane.bundled() {
+	if m := &o.batch[0]; m.lane.bundled() {
 		o.busy++
+		o.previous = outMessage{exchange: m.exchange, key: m.key, lane: m.lane}
 	}
 	return true
 }

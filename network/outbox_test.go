@@ -48,6 +48,7 @@ type outboxModel struct {
 	waiting  [2][]queuedModel
 	inFlight []queuedModel
 	last     int             // number of the newest message
+	previous queuedModel     // the first in it
 	trips    []time.Duration // of the link
 	served   bool
 	pause    bool
@@ -104,13 +105,17 @@ func (m *outboxModel) room() int {
 	return most - len(numbers)
 }
 
-// mayGrow says whether the next bundle is neither whole nor followed by another message.
+// mayGrow says whether the next bundle is not whole, and nothing else went before it or is
+// behind it.
 func (m *outboxModel) mayGrow() bool {
 	w := m.waiting[events]
 	if len(w) == 0 {
 		w = m.waiting[talk]
 	}
 	if len(w) == 0 || len(w) >= bundleParts || w[0].size > bundleBytes/2 {
+		return false
+	}
+	if m.previous.key != w[0].key || m.previous.lane != w[0].lane {
 		return false
 	}
 	return w[0].key == w[min(1, len(w)-1)].key && w[0].key == w[len(w)-1].key
@@ -145,6 +150,7 @@ func (m *outboxModel) next() (names []string) {
 			continue
 		}
 		m.last++
+		m.previous = together[0]
 		for _, q := range together {
 			q.number, q.sent = m.last, time.Now()
 			m.inFlight = append(m.inFlight, q)

@@ -20,8 +20,9 @@ type Transport interface {
 type Link interface {
 	// Publish hands one message to the broker. The broker confirms it later,
 	// under a number that counts the successful calls of Publish from 1; who needs the
-	// numbers calls it from one goroutine. It blocks while the connection cannot take
-	// more, at most the transport's write time-out. The body is not kept and not changed.
+	// numbers calls it again when it has returned. It blocks while the connection cannot take
+	// more, at most the transport's write time-out; it does not while all before it is
+	// confirmed, when Transmit itself calls it. The body is not kept and not changed.
 	// After an error the link is dead, but for ErrRoutingKey, which leaves it as it was.
 	Publish(exchange, key string, body []byte) error
 
