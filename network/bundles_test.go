@@ -19,12 +19,11 @@ import (
 // gate stands between a node and its brokers: it notes what is published, holds it up, and
 // ends links.
 type gate struct {
-	mu      sync.Mutex       // guards what follows
-	open    sync.Cond        // of mu
-	shut    bool             // holds up messages of the mesh, trace and spy
-	held    int              // that are held up now
-	sizes   map[string][]int // of each message that passed, in parts, by exchange
-	links   []network.Link
+	mu      sync.Mutex         // guards what follows
+	open    sync.Cond          // of mu
+	shut    bool               // holds up messages of the mesh, trace and spy
+	held    int                // that are held up now
+	sizes   map[string][]int   // of each message that passed, in parts, by exchange
 	publish func(network.Link) // if set, called for each of them before it passes
 }
 
