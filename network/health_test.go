@@ -100,6 +100,7 @@ func TestWhenFull(t *testing.T) {
 				})
 				b.memory.Refuse("10.0.0.9", network.ErrUnreachable)
 				b.memory.Down("10.0.0.9")
+				b.settle() // nothing is on its way into a link that is about to die
 				e := b.ear(n, "speaker", network.ObjectConfig{})
 				for i := range 10 {
 					e.say(b.t, i)
