@@ -65,65 +65,57 @@ type Config struct {
 // ActiveObject is a machine that runs on its own goroutine. Create it with New;
 // it must not be copied. Unless a method says otherwise, any goroutine may call
 // it, the object's own handlers too, and it does not block.
+//
+// The order of the fields is that of the cache: what posters write comes first,
+// what the object's goroutine writes comes last, and what hardly changes keeps the
+// two apart. Each event would otherwise move lines between cores, which costs more
+// than all the rest.
 type ActiveObject struct {
-	name    string
-	machine Machine
-	config  Config
-	size    int
-	fabric  *Fabric
-	base    time.Time // what times of timers count from
-
-	// Changed under mu, and only while no goroutine of the object runs.
-	recorder *instrument.Recorder
-	spying   bool
-	watching bool // needs to know whether a post comes from the step that runs
-	careful  bool // notes when a step begins and ends: it watches, or is watched
-
-	_ apart
-
-	mu    sync.Mutex // guards all down to the next empty line
-	wake  sync.Cond
-	phase phase
-	queue hsm.Deque[item] // what was posted since the goroutine last took the queue
-	front hsm.Deque[item] // what was posted lifo: comes before taken
-	batch int             // how many of taken were left when the goroutine last had mu
-	dead  int             // items of cancelled timers that still stand somewhere
+	mu       sync.Mutex // guards all down to the next empty line
+	phase    phase
+	parked   bool            // the goroutine waits for wake, and nobody has woken it
+	resting  bool            // between a failure and the start after it
+	drops    bool            // Config.Overflow is hsm.Drop; never changed
+	watching atomic.Bool     // needs to know whether a post comes from the step that runs; atomic, as others than who holds mu look
+	queue    hsm.Deque[item] // what was posted since the goroutine last took the queue
+	ids      uint64          // of the last event that got one
+	size     int             // of the queue; never changed
+	front    hsm.Deque[item] // what was posted lifo: comes before taken
+	dead     int             // items of cancelled timers that still stand somewhere
+	batch    int32           // how many of taken were left when the goroutine last had mu
 	// prioritized counts the published events in queue. While there are any, the
 	// goroutine takes its events one at a time.
-	prioritized int
-	parked      bool   // the goroutine waits for wake
-	ids         uint64 // of the last event that got one
-	stats       Stats
-	late        []hsm.Record // for the spy, from others than the object's goroutine
+	prioritized int32
+	wake        sync.Cond
+	stats       counts
 	timers
 	failure *Failure
-	resting bool          // between a failure and the start after it
-	done    chan struct{} // closed by the goroutine when it ends
+	done    chan struct{} // closed by the goroutine when it ends; nil until somebody asks for it
 
-	_ apart
+	// Never changed.
+	name   string
+	config *settings // shared by those that have nothing special
+	fabric *Fabric
+	base   time.Time // what times of timers count from
 
-	urgent atomic.Bool   // the goroutine must look under the lock before its next step
-	left   atomic.Int64  // how many of taken are left
-	inStep atomic.Uint64 // the id of the goroutine if a step runs on it, else 0; kept only when watching
+	// Changed under mu, and only while no goroutine of the object runs.
+	record  *record // nil if there is none
+	machine Machine
+	spying  bool
+	careful bool // notes when a step begins and ends: it watches, or is watched
+	tells   bool // there is an AfterStep
 
-	// What follows belongs to the object's goroutine.
-	taken     hsm.Deque[item]
-	deferred  hsm.Deque[item]
-	current   item
-	putAside  bool         // the step that runs has deferred its own event
-	first     hsm.State    // where it was started, and is after a failure
-	starting  bool         // the step that runs is a start
-	started   chan<- error // what Start waits on, nil once it was told
-	failed    *Failure     // what the next start comes after, nil if that is Start
-	restarts  restarts
-	watchdog  *watchdog // nil if there is none
-	goroutine uint64    // its id, kept only when careful
+	// What follows belongs to the object's goroutine, but for the atomic ones.
+	putAside bool // the step that runs has deferred its own event
+	patience patience
+	first    hsm.State     // where it was started, and is after a failure
+	left     atomic.Int32  // how many of taken are left
+	urgent   atomic.Bool   // the goroutine must look under the lock before its next step
+	inStep   atomic.Uint64 // the id of the goroutine if a step runs on it, else 0; kept only when watching
+	taken    hsm.Deque[item]
+	current  stimulus
+	extra    *extra // nil until it is needed
 }
-
-// apart keeps what posters write and what the object's goroutine writes on
-// different cache lines. Without it each event moves lines between cores, which
-// costs more than all the rest.
-type apart [64]byte
 
 // item is an event that waits.
 type item struct {
@@ -131,6 +123,44 @@ type item struct {
 	origin   hsm.Origin
 	timer    TimerID // 0, or the timer that posted it
 	priority int     // 0, or that of a published event
+}
+
+// stimulus is what a step handles.
+type stimulus struct {
+	event  hsm.Event
+	origin hsm.Origin
+}
+
+// extra is what few objects need, and then only their goroutines.
+type extra struct {
+	deferred  hsm.Deque[item]
+	started   chan<- error // what Start waits on, nil once it was told
+	failed    *Failure     // what the next start comes after, nil if that is Start
+	restarts  restarts
+	goroutine uint64 // its id, kept only when careful
+}
+
+// settings are what was asked for beyond what has a field of its own.
+type settings struct {
+	Config
+	watchdog *watchdog // nil if there is none
+	restarts uint64    // guarded by the object's mu, like slow
+	slow     uint64
+}
+
+// plain are those of objects that asked for nothing.
+var plain settings
+
+// special reports whether c asks for something.
+func (c *Config) special() bool {
+	return c.Causes || c.Node != "" || c.Supervise.Policy != Stop || c.OnFailure != nil || c.Watchdog > 0 || c.AfterStep != nil
+}
+
+// record is what an object records, and what the spy is to tell of others than
+// the object's goroutine; late is guarded by mu.
+type record struct {
+	*instrument.Recorder
+	late []hsm.Record
 }
 
 type phase uint8
@@ -155,10 +185,13 @@ type Stats struct {
 	Slow      uint64 // steps that took longer than Watchdog says
 }
 
+// counts are those of Stats that every object may have.
+type counts struct{ Rejected, Dropped, Discarded, Missed uint64 }
+
 // New returns an object that has not been started. The machine must not be used
 // by anybody else from then on.
 func New(name string, m Machine, c Config) *ActiveObject {
-	o := &ActiveObject{name: name, machine: m, config: c, size: c.QueueSize, fabric: c.Fabric, base: time.Now(), ids: rand.Uint64()}
+	o := &ActiveObject{name: name, machine: m, size: c.QueueSize, drops: c.Overflow == hsm.Drop, fabric: c.Fabric, config: &plain, tells: c.AfterStep != nil, base: time.Now(), ids: rand.Uint64()}
 	o.wake.L = &o.mu
 	if o.size <= 0 {
 		o.size = hsm.DefaultQueueSize
@@ -166,10 +199,13 @@ func New(name string, m Machine, c Config) *ActiveObject {
 	if o.fabric == nil {
 		o.fabric = DefaultFabric
 	}
-	if c.Watchdog > 0 {
-		o.watchdog = newWatchdog(o, c.Watchdog)
+	if c.special() {
+		o.config = &settings{Config: c}
+		if c.Watchdog > 0 {
+			o.config.watchdog = newWatchdog(o, c.Watchdog)
+		}
 	}
-	o.record(c.Instrument)
+	o.instrument(c.Instrument)
 	return o
 }
 
@@ -181,20 +217,20 @@ func (o *ActiveObject) SetInstrument(c instrument.Config) error {
 	if o.phase != fresh && o.phase != stopped {
 		return ErrRunning
 	}
-	o.record(c)
+	o.instrument(c)
 	return nil
 }
 
-func (o *ActiveObject) record(c instrument.Config) {
-	o.recorder = nil
+func (o *ActiveObject) instrument(c instrument.Config) {
+	o.record = nil
 	o.machine.SetLog(nil)
 	if c.Trace || c.Spy {
-		o.recorder = instrument.NewRecorder(instrument.Source{Name: o.name, Node: o.config.Node, Tree: o.machine.Tree()}, c, o.depths)
-		o.machine.SetLog(o.recorder.Log())
+		o.record = &record{Recorder: instrument.NewRecorder(instrument.Source{Name: o.name, Node: o.config.Node, Tree: o.machine.Tree()}, c, o.depths)}
+		o.machine.SetLog(o.record.Log())
 	}
 	o.spying = c.Spy
-	o.watching = o.spying || o.config.Causes
-	o.careful = o.watching || o.watchdog != nil
+	o.watching.Store(o.spying || o.config.Causes)
+	o.careful = o.watching.Load() || o.config.watchdog != nil
 }
 
 // Name returns the name that the object was made with.
@@ -217,14 +253,17 @@ func (o *ActiveObject) Child(s hsm.State) (hsm.State, bool) { return o.machine.C
 func (o *ActiveObject) Recorder() *instrument.Recorder {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.recorder
+	if o.record == nil {
+		return nil
+	}
+	return o.record.Recorder
 }
 
 // Scribble writes a line of text into the spy. Only the object's handlers may
 // call it. Without a spy it does nothing.
 func (o *ActiveObject) Scribble(text string) {
 	if o.spying {
-		o.recorder.Log().Add(hsm.Record{Kind: hsm.KindScribble, Signal: hsm.Intern(text)})
+		o.record.Log().Add(hsm.Record{Kind: hsm.KindScribble, Signal: hsm.Intern(text)})
 	}
 }
 
@@ -232,15 +271,16 @@ func (o *ActiveObject) Scribble(text string) {
 func (o *ActiveObject) Stats() Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := o.stats
-	s.Waiting = o.waiting()
-	return s
+	return Stats{
+		Waiting: o.waiting(), Rejected: o.stats.Rejected, Dropped: o.stats.Dropped, Discarded: o.stats.Discarded,
+		Missed: o.stats.Missed, Restarts: o.config.restarts, Slow: o.config.slow,
+	}
 }
 
 // full reports whether the queue takes no more. Most of the time it does not
 // look at left, which the goroutine writes at every event. The caller holds mu.
 func (o *ActiveObject) full() bool {
-	return o.queue.Len()+o.front.Len()+o.batch-o.dead >= o.size && o.waiting() >= o.size
+	return o.queue.Len()+o.front.Len()+int(o.batch)-o.dead >= o.size && o.waiting() >= o.size
 }
 
 // waiting is how many events wait. The caller holds mu.
@@ -252,12 +292,15 @@ func (o *ActiveObject) waiting() int {
 func (o *ActiveObject) depths() (queued, deferred int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return o.waiting(), o.deferred.Len()
+	return o.waiting(), o.Deferred()
 }
 
 // own reports whether the caller is a handler of the object, and not somebody
 // else while a step runs. It is exact only when watching.
 func (o *ActiveObject) own() bool {
+	if !o.watching.Load() { // inStep is where the goroutine writes
+		return false
+	}
 	id := o.inStep.Load()
 	return id != 0 && id == goroutineID()
 }

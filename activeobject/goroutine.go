@@ -36,6 +36,7 @@ func insideHandler() bool {
 		for {
 			frame, more := frames.Next()
 			if strings.HasSuffix(frame.Function, "activeobject.(*ActiveObject).step") ||
+				strings.HasSuffix(frame.Function, "activeobject.(*ActiveObject).enter") ||
 				strings.HasSuffix(frame.Function, "activeobject.(*ActiveObject).decide") ||
 				strings.HasSuffix(frame.Function, "activeobject.(*ActiveObject).afterStep") {
 				return true

@@ -266,8 +266,8 @@ func TestRejectedLinesAreBounded(t *testing.T) {
 	for range 10 * maxLate {
 		o.PostFIFO(hsm.Event{Signal: hsm.NewSignal("A")})
 	}
-	if len(o.late) != maxLate || o.Stats().Rejected != 10*maxLate-1 {
-		t.Errorf("%d lines for %d rejected, want %d", len(o.late), o.Stats().Rejected, maxLate)
+	if len(o.record.late) != maxLate || o.Stats().Rejected != 10*maxLate-1 {
+		t.Errorf("%d lines for %d rejected, want %d", len(o.record.late), o.Stats().Rejected, maxLate)
 	}
 }
 

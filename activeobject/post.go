@@ -93,8 +93,13 @@ func (o *ActiveObject) post(e hsm.Event, lifo bool, when []Timing) (TimerID, err
 	if len(when) == 0 {
 		o.mu.Lock()
 		o.ids++
-		err := o.put(&item{event: e, origin: hsm.Origin{ID: o.ids, Cause: cause}}, lifo, own)
+		err := o.enqueue(&item{event: e, origin: hsm.Origin{ID: o.ids, Cause: cause}}, lifo, own)
+		wake := o.parked
+		o.parked = false
 		o.mu.Unlock()
+		if wake {
+			o.wake.Signal()
+		}
 		if own && err == nil {
 			o.recordPost(lifo, e)
 		}
@@ -120,11 +125,21 @@ func (o *ActiveObject) recordPost(lifo bool, e hsm.Event) {
 // put queues an item and wakes the goroutine; own says that the step that runs
 // does it. The caller holds mu.
 func (o *ActiveObject) put(it *item, lifo, own bool) error {
+	err := o.enqueue(it, lifo, own)
+	if o.parked {
+		o.parked = false
+		o.wake.Signal()
+	}
+	return err
+}
+
+// enqueue is put for a caller that wakes the goroutine itself.
+func (o *ActiveObject) enqueue(it *item, lifo, own bool) error {
 	if o.phase >= draining {
 		return ErrStopped
 	}
 	if o.full() {
-		if o.config.Overflow == hsm.Reject {
+		if !o.drops {
 			return o.reject(it.event, own)
 		}
 		o.makeRoom(lifo)
@@ -138,9 +153,6 @@ func (o *ActiveObject) put(it *item, lifo, own bool) error {
 		o.putInOrder(*it)
 	default:
 		*o.queue.Extend() = *it
-	}
-	if o.parked {
-		o.wake.Signal()
 	}
 	return nil
 }
@@ -198,8 +210,8 @@ func (o *ActiveObject) reject(e hsm.Event, own bool) error {
 	switch {
 	case own:
 		o.add(r)
-	case o.spying && len(o.late) < maxLate:
-		o.late = append(o.late, r)
+	case o.spying && len(o.record.late) < maxLate:
+		o.record.late = append(o.record.late, r)
 		o.urgent.Store(true)
 	}
 	return &hsm.SignalError{Signal: e.Signal, Err: hsm.ErrQueueFull}
@@ -214,25 +226,24 @@ func (o *ActiveObject) Defer(e hsm.Event) error {
 	if err := hsm.CheckPost(e); err != nil {
 		return err
 	}
-	it := o.current
-	it.timer, it.priority = 0, 0
-	if e.Signal != it.event.Signal {
+	it := item{event: e, origin: o.current.origin}
+	if e.Signal != o.current.event.Signal {
 		o.mu.Lock()
 		o.ids++
 		it.origin = hsm.Origin{ID: o.ids, Cause: it.origin.ID}
 		o.mu.Unlock()
 	}
-	it.event = e
-	if o.deferred.Len() >= o.size {
+	deferred := &o.more().deferred
+	if deferred.Len() >= o.size {
 		o.mu.Lock()
 		defer o.mu.Unlock()
-		if o.config.Overflow == hsm.Reject {
+		if !o.drops {
 			return o.reject(e, true)
 		}
 		o.stats.Dropped++
-		o.deferred.PopFront()
+		deferred.DropFront()
 	}
-	o.deferred.PushBack(it)
+	deferred.PushBack(it)
 	o.putAside = o.putAside || it.origin == o.current.origin
 	o.add(hsm.Record{Kind: hsm.KindDefer, Signal: e.Signal})
 	return nil
@@ -243,17 +254,18 @@ func (o *ActiveObject) Defer(e hsm.Event) error {
 // full and rejects, the event stays deferred and the error is hsm.ErrQueueFull;
 // likewise ErrStopped while the object drains.
 func (o *ActiveObject) Recall() (bool, error) {
-	if o.deferred.Len() == 0 {
+	if o.Deferred() == 0 {
 		return false, nil
 	}
-	it := o.deferred.Front()
+	deferred := &o.extra.deferred
+	it := deferred.Front()
 	o.mu.Lock()
 	err := o.put(&it, false, true)
 	o.mu.Unlock()
 	if err != nil {
 		return true, err
 	}
-	o.deferred.PopFront()
+	deferred.DropFront()
 	o.add(hsm.Record{Kind: hsm.KindRecall, Signal: it.event.Signal})
 	o.add(hsm.Record{Kind: hsm.KindPostFIFO, Signal: it.event.Signal})
 	return true, nil
@@ -261,11 +273,24 @@ func (o *ActiveObject) Recall() (bool, error) {
 
 // Deferred returns how many events are deferred. Only the object's handlers may
 // call it.
-func (o *ActiveObject) Deferred() int { return o.deferred.Len() }
+func (o *ActiveObject) Deferred() int {
+	if o.extra == nil {
+		return 0
+	}
+	return o.extra.deferred.Len()
+}
+
+// more returns what few objects need. Only the object's goroutine may call it.
+func (o *ActiveObject) more() *extra {
+	if o.extra == nil {
+		o.extra = new(extra)
+	}
+	return o.extra
+}
 
 // add writes a record of the step that runs.
 func (o *ActiveObject) add(r hsm.Record) {
 	if o.spying {
-		o.recorder.Log().Add(r)
+		o.record.Log().Add(r)
 	}
 }

@@ -140,7 +140,7 @@ func (o *ActiveObject) supervise(f *Failure) {
 		}
 	}()
 	if end = o.outlive(f); end == nil {
-		o.failed = f
+		o.more().failed = f
 		o.run()
 	}
 }
@@ -163,7 +163,7 @@ func (o *ActiveObject) outlive(f *Failure) *Failure {
 	if policy != Restart {
 		return f
 	}
-	wait, ok := o.restarts.next(&o.config.Supervise, now)
+	wait, ok := o.more().restarts.next(&o.config.Supervise, now)
 	if !ok {
 		gaveUp := *f
 		gaveUp.GaveUp = true

@@ -145,13 +145,13 @@ func (w *watchdog) tell() {
 	told := o.config.OnSlow
 	var slow *Slow
 	if told != nil {
-		slow = &Slow{Object: o.name, State: o.machine.Tree().Name(w.leaf), Event: o.current.event, For: time.Since(w.since), Stack: stackOf(o.goroutine)}
+		slow = &Slow{Object: o.name, State: o.machine.Tree().Name(w.leaf), Event: o.current.event, For: time.Since(w.since), Stack: stackOf(o.extra.goroutine)}
 		slow.Handler = handlerIn(slow.Stack)
 	}
 	w.mu.Unlock()
 	defer w.mu.Lock()
 	o.mu.Lock()
-	o.stats.Slow++
+	o.config.slow++
 	o.mu.Unlock()
 	if told != nil {
 		told(o, slow)

@@ -23,12 +23,12 @@ func TestWatchdogSleeps(t *testing.T) {
 		for range 5 {
 			o.PostFIFO(hsm.Event{Signal: hsm.NewSignal("A")})
 			synctest.Wait()
-			if !o.watchdog.armed.Load() {
+			if !o.config.watchdog.armed.Load() {
 				t.Fatal("it sleeps after a step")
 			}
-			time.Sleep(2*o.watchdog.tick + 1)
+			time.Sleep(2*o.config.watchdog.tick + 1)
 			synctest.Wait()
-			if o.watchdog.armed.Load() || o.watchdog.timer.Stop() {
+			if o.config.watchdog.armed.Load() || o.config.watchdog.timer.Stop() {
 				t.Fatal("it looks at an idle object")
 			}
 		}
@@ -36,9 +36,9 @@ func TestWatchdogSleeps(t *testing.T) {
 		if err := o.Stop(context.Background()); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(2*o.watchdog.tick + 1)
+		time.Sleep(2*o.config.watchdog.tick + 1)
 		synctest.Wait()
-		if o.watchdog.armed.Load() || o.watchdog.timer.Stop() {
+		if o.config.watchdog.armed.Load() || o.config.watchdog.timer.Stop() {
 			t.Fatal("it looks at an object that has stopped")
 		}
 	})
@@ -47,7 +47,7 @@ func TestWatchdogSleeps(t *testing.T) {
 // TestWatchedStepsDoNotAllocate.
 func TestWatchedStepsDoNotAllocate(t *testing.T) {
 	o, _ := newCounted(Config{Watchdog: time.Hour})
-	w := o.watchdog
+	w := o.config.watchdog
 	n := testing.AllocsPerRun(1000, func() {
 		w.begin(1)
 		w.end()
