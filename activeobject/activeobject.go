@@ -73,7 +73,7 @@ type Config struct {
 type ActiveObject struct {
 	mu       sync.Mutex // guards all down to the next empty line
 	phase    phase
-	parked   bool            // the goroutine waits for wake, and nobody has woken it
+	place    place           // where the goroutine is
 	resting  bool            // between a failure and the start after it
 	drops    bool            // Config.Overflow is hsm.Drop; never changed
 	watching atomic.Bool     // needs to know whether a post comes from the step that runs; atomic, as others than who holds mu look
@@ -89,8 +89,11 @@ type ActiveObject struct {
 	wake        sync.Cond
 	stats       counts
 	timers
-	failure *Failure
-	done    chan struct{} // closed by the goroutine when it ends; nil until somebody asks for it
+	failure   *Failure
+	eventful  bool          // there has been an event since the start
+	lingering bool          // a clock is set that asks the goroutine to leave if it still waits
+	stirred   bool          // it has not waited all the time since that was set
+	done      chan struct{} // closed by the goroutine when it ends; nil until somebody asks for it
 
 	// Never changed.
 	name   string

@@ -240,7 +240,7 @@ func TestRejectedIsToldInTheNextStep(t *testing.T) {
 	}
 	for parked := false; !parked; {
 		o.mu.Lock()
-		if parked = o.parked; parked {
+		if parked = o.place == away; parked {
 			for _, name := range []string{"A", "B", "C", "D"} {
 				o.put(&item{event: hsm.Event{Signal: hsm.NewSignal(name)}}, false, false)
 			}

@@ -25,11 +25,11 @@ func (o *ActiveObject) Start(ctx context.Context, s hsm.State) error {
 		o.mu.Unlock()
 		return ErrRunning
 	}
-	o.phase, o.failure, o.done = running, nil, nil
+	o.phase, o.failure, o.done, o.eventful = running, nil, nil, false
 	o.mu.Unlock()
 	started := make(chan error, 1)
 	o.first, o.extra = s, &extra{started: started}
-	go o.run()
+	go o.run(true)
 	select {
 	case err := <-started:
 		return err
@@ -97,7 +97,8 @@ func (o *ActiveObject) advance(to phase) {
 		o.phase = to
 		o.endTimers()
 		o.urgent.Store(true)
-		o.wake.Signal()
+		o.rouse()
+		o.wake.Signal() // it may wait for a restart
 	}
 }
 

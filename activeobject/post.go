@@ -94,11 +94,11 @@ func (o *ActiveObject) post(e hsm.Event, lifo bool, when []Timing) (TimerID, err
 		o.mu.Lock()
 		o.ids++
 		err := o.enqueue(&item{event: e, origin: hsm.Origin{ID: o.ids, Cause: cause}}, lifo, own)
-		wake := o.parked
-		o.parked = false
+		at := o.place
+		o.place = atWork
 		o.mu.Unlock()
-		if wake {
-			o.wake.Signal()
+		if at != atWork {
+			o.fetch(at)
 		}
 		if own && err == nil {
 			o.recordPost(lifo, e)
@@ -126,10 +126,7 @@ func (o *ActiveObject) recordPost(lifo bool, e hsm.Event) {
 // does it. The caller holds mu.
 func (o *ActiveObject) put(it *item, lifo, own bool) error {
 	err := o.enqueue(it, lifo, own)
-	if o.parked {
-		o.parked = false
-		o.wake.Signal()
-	}
+	o.rouse()
 	return err
 }
 

@@ -7,13 +7,17 @@ import (
 	"github.com/statemesh/statemesh/hsm"
 )
 
-// run is the object's goroutine from a start to the next failure, or to the end
-// by Stop or Drain. After a failure another goroutine goes on, since a handler may
-// have ended this one.
-func (o *ActiveObject) run() {
+// run is the object's goroutine, from a start on or from where the last one has
+// left, to the next failure, to the end by Stop or Drain, or until it leaves. After
+// a failure another goroutine goes on, since a handler may have ended this one.
+func (o *ActiveObject) run(start bool) {
 	returned := false
+	found := more
 	var failure *Failure
 	defer func() {
+		if found == none {
+			return // the object is somebody else's by now
+		}
 		if !returned {
 			failure = o.caught(recover())
 		}
@@ -29,9 +33,14 @@ func (o *ActiveObject) run() {
 	if o.careful {
 		o.more().goroutine = goroutineID()
 	}
-	o.machine.Reset()
-	failure = o.begin()
-	for failure == nil && o.next() {
+	if start {
+		o.machine.Reset()
+		failure = o.begin()
+	}
+	for failure == nil {
+		if found = o.next(); found != more {
+			break
+		}
 		if err := o.step(); err != nil {
 			failure = o.judge(err)
 		} else if o.tells {
@@ -155,35 +164,45 @@ func (o *ActiveObject) caught(value any) *Failure {
 	return f
 }
 
-// next makes the event to handle the current one, and waits for it. It returns
-// false when the object is to end.
-func (o *ActiveObject) next() bool {
+// found says what became of the search for the next event.
+type found uint8
+
+const (
+	more found = iota // there is one
+	last              // the object is to end
+	none              // the goroutine has left: it must not touch the object any more
+)
+
+// next makes the event to handle the current one, and waits for it.
+func (o *ActiveObject) next() found {
 	if o.taken.Len() > 0 && !o.urgent.Load() {
 		if front := o.taken.At(0); front.timer == 0 {
 			o.current.event, o.current.origin = front.event, front.origin
 			o.taken.DropFront()
 			o.left.Store(int32(o.taken.Len()))
-			return true
+			return more
 		}
 	}
 	o.mu.Lock()
-	found := o.nextLocked()
+	f := o.nextLocked()
 	o.mu.Unlock()
-	return found
+	return f
 }
 
 // nextLocked is next for a caller that holds mu.
-func (o *ActiveObject) nextLocked() bool {
+func (o *ActiveObject) nextLocked() found {
 	for {
 		if o.phase == stopping {
-			return false
+			return last
 		}
 		from := o.source()
 		if from == nil {
 			if o.phase == draining {
-				return false
+				return last
 			}
-			o.await()
+			if !o.await() {
+				return none
+			}
 			continue
 		}
 		front := from.At(0)
@@ -198,8 +217,9 @@ func (o *ActiveObject) nextLocked() bool {
 			o.left.Store(o.batch)
 		}
 		if alive {
+			o.eventful = true
 			o.looked()
-			return true
+			return more
 		}
 	}
 }

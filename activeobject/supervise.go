@@ -141,7 +141,7 @@ func (o *ActiveObject) supervise(f *Failure) {
 	}()
 	if end = o.outlive(f); end == nil {
 		o.more().failed = f
-		o.run()
+		o.run(true)
 	}
 }
 

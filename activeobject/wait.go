@@ -1,10 +1,52 @@
 package activeobject
 
-import "runtime"
+import (
+	"runtime"
+	"time"
+)
 
-// await waits until something is to be looked at. The caller holds mu, which is
-// free meanwhile.
-func (o *ActiveObject) await() {
+// place is where the goroutine of an object that runs is.
+type place uint8
+
+const (
+	atWork    place = iota // it looks into the queue before it waits; so also while an object does not run
+	parked                 // it waits for wake
+	dismissed              // it was woken to leave
+	away                   // there is none
+)
+
+// linger is how long a goroutine waits at least before it leaves.
+const linger = time.Second
+
+// rouse sees to it that the goroutine looks into the queue. The caller holds mu.
+func (o *ActiveObject) rouse() {
+	if at := o.place; at != atWork {
+		o.place = atWork
+		o.fetch(at)
+	}
+}
+
+// fetch brings the goroutine from a place that is not atWork any more.
+func (o *ActiveObject) fetch(from place) {
+	if from == away {
+		go o.run(false)
+		return
+	}
+	o.wake.Signal()
+}
+
+// await waits until something is to be looked at, and reports whether the goroutine
+// stays for it. The caller holds mu, which is free meanwhile.
+//
+// A parked goroutine takes four times the memory of all the rest of an object. So
+// it leaves when the object has had no event for a while, or none at all since its
+// start, and the next event makes another one. A goroutine for each event, without
+// that while, would have to grow its stack again and again.
+func (o *ActiveObject) await() bool {
+	if !o.eventful {
+		o.place = away
+		return false
+	}
 	if o.patience.tries() {
 		o.mu.Unlock()
 		runtime.Gosched()
@@ -12,12 +54,41 @@ func (o *ActiveObject) await() {
 		paid := o.queue.Len() > 0 || o.front.Len() > 0 || o.phase != running
 		o.patience.learn(paid)
 		if paid {
-			return
+			return true
 		}
 	}
-	o.parked = true
+	if o.stirred = true; !o.lingering {
+		o.watchIdle()
+	}
+	o.place = parked
 	o.wake.Wait()
-	o.parked = false
+	if o.place == dismissed {
+		o.place = away
+		return false
+	}
+	return true
+}
+
+// watchIdle sets the clock for leaving. The caller holds mu.
+func (o *ActiveObject) watchIdle() {
+	o.lingering, o.stirred = true, false
+	time.AfterFunc(linger, o.dismiss)
+}
+
+// dismiss asks the goroutine to leave if it has waited since the clock was set.
+// It runs on a goroutine of the runtime.
+func (o *ActiveObject) dismiss() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.lingering = false
+	switch {
+	case o.place != parked: // when it waits again, it sets the clock
+	case o.stirred:
+		o.watchIdle()
+	default:
+		o.place = dismissed
+		o.wake.Signal()
+	}
 }
 
 // patience decides whether a goroutine that finds nothing lets the others run

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
 
@@ -55,16 +56,28 @@ func memory(make func(ctx context.Context, n int) (end func(), err error)) func(
 					end = func() {}
 					return nil, err
 				}
-				after := inUse()
-				// Actors have no goroutine while they wait.
-				if extra := runtime.NumGoroutine() - goroutines; extra != 0 && extra < n {
-					return nil, counted("goroutines", extra, n)
+				if err := settle(goroutines, n); err != nil {
+					return nil, err
 				}
+				after := inUse()
 				return measure.Sample{bytesEach.Name: (after - before) / float64(n)}, nil
 			},
 			End: func() { end() },
 		}, nil
 	}
+}
+
+// settle waits until each of n things has a goroutine, or none has any more: objects
+// and actors need none while they wait, and theirs may still be on their way out.
+func settle(before, n int) error {
+	extra := runtime.NumGoroutine() - before
+	for deadline := time.Now().Add(10 * time.Second); extra > 0 && extra < n; extra = runtime.NumGoroutine() - before {
+		if time.Now().After(deadline) {
+			return counted("goroutines", extra, n)
+		}
+		runtime.Gosched()
+	}
+	return nil
 }
 
 // inUse is the memory of all objects and stacks that are alive.
