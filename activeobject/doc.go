@@ -22,6 +22,9 @@
 //	err := l.Start(ctx, off)
 //
 // The object's goroutine takes one event after the other from the queue and
-// runs each step to its end. Waiting for events, it is parked. Timers have no
-// goroutines.
+// runs each step to its end. Waiting for events, it is parked; when none has come for
+// a second or two, or none at all since the start, it ends, and the next event
+// begins another. So handlers run one at a time and see what those before them did,
+// but must not rely on being on the same goroutine or, with runtime.LockOSThread,
+// on the same thread. Timers have no goroutines.
 package activeobject

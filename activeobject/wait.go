@@ -3,6 +3,8 @@ package activeobject
 import (
 	"runtime"
 	"time"
+
+	"github.com/statemesh/statemesh/hsm"
 )
 
 // place is where the goroutine of an object that runs is.
@@ -44,7 +46,7 @@ func (o *ActiveObject) fetch(from place) {
 // that while, would have to grow its stack again and again.
 func (o *ActiveObject) await() bool {
 	if !o.eventful {
-		o.place = away
+		o.leave()
 		return false
 	}
 	if o.patience.tries() {
@@ -63,10 +65,17 @@ func (o *ActiveObject) await() bool {
 	o.place = parked
 	o.wake.Wait()
 	if o.place == dismissed {
-		o.place = away
+		o.leave()
 		return false
 	}
 	return true
+}
+
+// leave gives up the goroutine, and the memory of the queue, which is empty. The
+// caller holds mu.
+func (o *ActiveObject) leave() {
+	o.place = away
+	o.queue, o.front, o.taken = hsm.Deque[item]{}, hsm.Deque[item]{}, hsm.Deque[item]{}
 }
 
 // watchIdle sets the clock for leaving. The caller holds mu.

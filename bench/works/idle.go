@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/asynkron/protoactor-go/actor"
@@ -20,13 +21,14 @@ const smallChannel = "chan(64)"
 
 // idle is the memory of objects that wait. Each round has a process of its own,
 // since what ended before leaves memory behind that the next one finds.
-func idle(env Env) measure.Work {
+func idle(env Env) []measure.Work {
 	n, rounds := 100_000, 3
 	rest, few := n, 10_000 // a channel of 1024 takes 24 KiB
 	if env.Quick {
 		rest, few, rounds = 20_000, 2_000, 1
 	}
-	return measure.Work{
+	target := measure.Target{Kind: measure.AtMost, Value: 3200}
+	return []measure.Work{{
 		Name: "idle object", About: "an object that waits for its first event", Fresh: true, N: n, Rounds: rounds,
 		Contestants: []measure.Contestant{
 			{Name: Ours, Begin: memory(idleObjects)},
@@ -35,12 +37,16 @@ func idle(env Env) measure.Work {
 			{Name: proto, Begin: memory(idleActors), N: rest},
 		},
 		Goals: []measure.Goal{
-			{Metric: bytesEach, Target: measure.Target{Kind: measure.AtMost, Value: 3200}, Aim: 1000},
+			{Metric: bytesEach, Target: target, Aim: 1000},
 			{Metric: bytesEach, Rival: smallChannel},
 			{Metric: bytesEach, Rival: channel},
 			{Metric: bytesEach, Rival: proto},
 		},
-	}
+	}, {
+		Name: "idle object/used", About: "an object that had an event, and has waited for some seconds since", Fresh: true, N: n, Rounds: rounds,
+		Contestants: []measure.Contestant{{Name: Ours, Begin: memory(usedObjects)}},
+		Goals:       []measure.Goal{{Metric: bytesEach, Target: target, Aim: 1000}},
+	}}
 }
 
 // memory is a contestant that makes n idle things, and measures what they take. What
@@ -71,7 +77,7 @@ func memory(make func(ctx context.Context, n int) (end func(), err error)) func(
 // and actors need none while they wait, and theirs may still be on their way out.
 func settle(before, n int) error {
 	extra := runtime.NumGoroutine() - before
-	for deadline := time.Now().Add(10 * time.Second); extra > 0 && extra < n; extra = runtime.NumGoroutine() - before {
+	for deadline := time.Now().Add(patience); extra > 0 && extra < n; extra = runtime.NumGoroutine() - before {
 		if time.Now().After(deadline) {
 			return counted("goroutines", extra, n)
 		}
@@ -90,23 +96,53 @@ func inUse() float64 {
 }
 
 func idleObjects(ctx context.Context, n int) (end func(), err error) {
-	all := make([]*object, 0, n)
+	_, end, err = startedObjects(ctx, n, func() {})
+	return end, err
+}
+
+// usedObjects are objects that had an event, and have no goroutine any more.
+func usedObjects(ctx context.Context, n int) (end func(), err error) {
+	goroutines := runtime.NumGoroutine()
+	var taken atomic.Int64
+	all, end, err := startedObjects(ctx, n, func() { taken.Add(1) })
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range all {
+		if _, err := o.PostFIFO(hsm.Event{Signal: press}); err != nil {
+			end()
+			return nil, err
+		}
+	}
+	for deadline := time.Now().Add(patience); runtime.NumGoroutine() > goroutines; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			break // what waits with a goroutine is measured so
+		}
+	}
+	if err := counted("events", int(taken.Load()), n); err != nil {
+		end()
+		return nil, err
+	}
+	return end, nil
+}
+
+func startedObjects(ctx context.Context, n int, take func()) (all []*object, end func(), err error) {
+	all = make([]*object, 0, n)
 	end = func() {
 		for _, o := range all {
 			o.stop()
 		}
 	}
-	take := func() {}
 	for range n {
 		o := &object{take: take}
 		o.ActiveObject = activeobject.New("object", hsm.NewMachine(objectChart, o), activeobject.Config{})
 		if err := o.Start(ctx, taking); err != nil {
 			end()
-			return nil, err
+			return nil, nil, err
 		}
 		all = append(all, o)
 	}
-	return end, nil
+	return all, end, nil
 }
 
 func idleChannels(size int) func(context.Context, int) (func(), error) {

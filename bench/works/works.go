@@ -31,7 +31,7 @@ func All(env Env) []measure.Work {
 		brokers(env),
 		meshes(env),
 		{nodeStart()},
-		{idle(env)},
+		idle(env),
 		scales(env),
 	} {
 		all = append(all, some...)
