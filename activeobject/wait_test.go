@@ -46,7 +46,7 @@ func TestGoroutineLeaves(t *testing.T) {
 				want("after an event", parked)
 				time.Sleep(linger - 1)
 				want("a moment before its time", parked)
-				time.Sleep(2)
+				time.Sleep(2 * time.Nanosecond)
 				want("after its time", away)
 			}
 			for range 10 {
