@@ -110,7 +110,7 @@ func BenchmarkChan(b *testing.B) {
 	}
 }
 
-// BenchmarkIdle reports the memory of an idle object, its goroutine included.
+// BenchmarkIdle reports the memory of objects that wait for their first event.
 func BenchmarkIdle(b *testing.B) {
 	for b.Loop() {
 		const n = 10000
