@@ -32,6 +32,10 @@ type Config struct {
 	Overflow hsm.Overflow
 	// Fabric carries what the object publishes; nil means DefaultFabric.
 	Fabric *Fabric
+	// Wheel, if set, times the posts of the object together with those of others,
+	// which then come up to its resolution later. Without one each object has a timer
+	// of the runtime, and its posts come as exactly as that does.
+	Wheel *Wheel
 	// Instrument says what is recorded; by default nothing, at no cost.
 	Instrument instrument.Config
 	// Causes records for every transition which event caused it. A post made
@@ -88,18 +92,19 @@ type ActiveObject struct {
 	prioritized int32
 	wake        sync.Cond
 	stats       counts
-	timers
-	failure   *Failure
-	eventful  bool          // there has been an event since the start
-	lingering bool          // a clock is set that asks the goroutine to leave if it still waits
-	stirred   bool          // it has not waited all the time since that was set
-	done      chan struct{} // closed by the goroutine when it ends; nil until somebody asks for it
+	*timers     // nil until the first is armed
+	failure     *Failure
+	eventful    bool          // there has been an event since the start
+	lingering   bool          // a clock is set that asks the goroutine to leave if it still waits
+	stirred     bool          // it has not waited all the time since that was set
+	done        chan struct{} // closed by the goroutine when it ends; nil until somebody asks for it
 
 	// Never changed.
 	name   string
 	config *settings // shared by those that have nothing special
 	fabric *Fabric
 	base   time.Time // what times of timers count from
+	wheel  *Wheel    // nil if there is none
 
 	// Changed under mu, and only while no goroutine of the object runs.
 	record  *record // nil if there is none
@@ -196,6 +201,9 @@ type counts struct{ Rejected, Dropped, Discarded, Missed uint64 }
 func New(name string, m Machine, c Config) *ActiveObject {
 	o := &ActiveObject{name: name, machine: m, size: c.QueueSize, drops: c.Overflow == hsm.Drop, fabric: c.Fabric, config: &plain, tells: c.AfterStep != nil, base: time.Now(), ids: rand.Uint64()}
 	o.wake.L = &o.mu
+	if c.Wheel != nil {
+		o.wheel, o.base = c.Wheel, c.Wheel.base
+	}
 	if o.size <= 0 {
 		o.size = hsm.DefaultQueueSize
 	}

@@ -29,8 +29,9 @@ func TestCancelWhereverTheEventStands(t *testing.T) {
 		for _, overflow := range []hsm.Overflow{hsm.Reject, hsm.Drop} {
 			for _, lifo := range []bool{false, true} {
 				for _, taken := range []bool{false, true} {
-					inBubble(t, fmt.Sprintf("%s/%v/lifo %v/taken %v", by, overflow, lifo, taken), func(t *testing.T) {
-						p := started(t, activeobject.Config{Overflow: overflow})
+					bothWays(t, fmt.Sprintf("%s/%v/lifo %v/taken %v", by, overflow, lifo, taken), func(t *testing.T, c activeobject.Config) {
+						c.Overflow = overflow
+						p := started(t, c)
 						release := p.hold(t)
 						entered, releaseBatch := p.gate(t)
 						p.fifo(t, sigB)
@@ -82,8 +83,8 @@ func TestCancelWhereverTheEventStands(t *testing.T) {
 
 // TestCancelFromOwnHandler is what a chart does in an exit handler.
 func TestCancelFromOwnHandler(t *testing.T) {
-	inBubble(t, "", func(t *testing.T) {
-		p := newProbe("probe", activeobject.Config{})
+	bothWays(t, "own", func(t *testing.T, c activeobject.Config) {
+		p := newProbe("probe", c)
 		var id activeobject.TimerID
 		p.react = func(_ hsm.State, e hsm.Event) hsm.Status {
 			switch e.Signal {
@@ -110,8 +111,8 @@ func TestCancelFromOwnHandler(t *testing.T) {
 // TestCancelOnlyWhatIsMeant leaves other timers and plain posts of the same
 // signal alone.
 func TestCancelOnlyWhatIsMeant(t *testing.T) {
-	inBubble(t, "by id", func(t *testing.T) {
-		p := started(t, activeobject.Config{})
+	bothWays(t, "by id", func(t *testing.T, c activeobject.Config) {
+		p := started(t, c)
 		release := p.hold(t)
 		first := p.timed(t, sigA, activeobject.Once(time.Second))
 		p.timed(t, sigA, activeobject.Once(time.Second))
@@ -123,8 +124,8 @@ func TestCancelOnlyWhatIsMeant(t *testing.T) {
 			t.Errorf("handled (-want +got):\n%s", diff)
 		}
 	})
-	inBubble(t, "by signal", func(t *testing.T) {
-		p := started(t, activeobject.Config{})
+	bothWays(t, "by signal", func(t *testing.T, c activeobject.Config) {
+		p := started(t, c)
 		release := p.hold(t)
 		p.timed(t, sigA, activeobject.Once(time.Second))
 		p.timed(t, sigA, activeobject.Every(time.Hour))
@@ -147,8 +148,8 @@ func TestCancelOnlyWhatIsMeant(t *testing.T) {
 // TestCancelIDsThatMeanNothing: what is no id, what was one, and what never was
 // one of this object. None disturbs what runs.
 func TestCancelIDsThatMeanNothing(t *testing.T) {
-	inBubble(t, "", func(t *testing.T) {
-		p := started(t, activeobject.Config{})
+	bothWays(t, "ids", func(t *testing.T, c activeobject.Config) {
+		p := started(t, c)
 		past := p.timed(t, sigA, activeobject.Once(time.Second))
 		time.Sleep(time.Minute)
 		synctest.Wait()
@@ -156,7 +157,7 @@ func TestCancelIDsThatMeanNothing(t *testing.T) {
 			t.Error("a timer that has ended can be cancelled")
 		}
 		// Whatever another object gave out must not name a free slot of this one.
-		other := newProbe("other", activeobject.Config{})
+		other := newProbe("other", c)
 		for range 3 {
 			other.CancelEvent(other.timed(t, sigA, activeobject.Once(time.Hour)))
 		}

@@ -15,7 +15,7 @@ func (o *ActiveObject) run(start bool) {
 	found := more
 	var failure *Failure
 	defer func() {
-		if found == none {
+		if found == gone {
 			return // the object is somebody else's by now
 		}
 		if !returned {
@@ -170,7 +170,7 @@ type found uint8
 const (
 	more found = iota // there is one
 	last              // the object is to end
-	none              // the goroutine has left: it must not touch the object any more
+	gone              // the goroutine has left: it must not touch the object any more
 )
 
 // next makes the event to handle the current one, and waits for it.
@@ -201,7 +201,7 @@ func (o *ActiveObject) nextLocked() found {
 				return last
 			}
 			if !o.await() {
-				return none
+				return gone
 			}
 			continue
 		}

@@ -1,6 +1,7 @@
 package activeobject
 
 import (
+	"iter"
 	"math"
 	"time"
 
@@ -11,22 +12,32 @@ import (
 type TimerID uint64
 
 // timers are an object's timed posts: slots that are used again, ordered by due
-// time in a heap, under one runtime timer that is set for the earliest. A slot's
-// id has the number of times the slot was used, so an id of the past means
-// nothing, and nothing is allocated once the slots are there.
+// time in a heap, and one wake-up that is set for the earliest. A slot's id has the
+// number of times the slot was used, so an id of the past means nothing, and nothing
+// is allocated once the slots are there. An object gets them with its first timer;
+// nil are no timers.
 type timers struct {
 	slots []timer
 	free  []uint32 // slots not in use
+	heap  []entry  // of the slots with a post to come, the earliest first
 	armed uint64   // how many timers there have been
-	heap  []uint32 // slots with a post to come, the earliest first
-	clock *time.Timer
-	rings int64 // when the clock fires, 0 if it will not; it may be too early
+
+	// The wake-up may be too early: what it was set for may be cancelled.
+	alarm *time.Timer // of an object without a Wheel
+	rings int64       // when alarm fires, 0 if it will not
+	tick  *tick       // of the Wheel, that the object waits for; nil if it waits for none
+	seat  int         // index in tick.waiting; guarded by the wheel's mu
+
+	// Most objects that have timers have one at a time.
+	firstSlot  [1]timer
+	firstFree  [1]uint32
+	firstEntry [1]entry
 }
 
+// timer is what a slot holds.
 type timer struct {
 	event   hsm.Event
 	cause   uint64
-	due     int64  // since the object's base
 	number  uint64 // of the arming: of two due together, the first armed comes first
 	period  int64
 	left    int // posts to come, -1 for ever
@@ -36,6 +47,12 @@ type timer struct {
 	lifo    bool
 }
 
+func newTimers() *timers {
+	t := &timers{}
+	t.slots, t.free, t.heap = t.firstSlot[:0], t.firstFree[:0], t.firstEntry[:0]
+	return t
+}
+
 func (t *timers) id(slot uint32) TimerID {
 	return TimerID(t.slots[slot].use)<<32 | TimerID(slot) + 1
 }
@@ -43,23 +60,35 @@ func (t *timers) id(slot uint32) TimerID {
 // find returns the slot that an id names, if it still does.
 func (t *timers) find(id TimerID) (uint32, bool) {
 	slot := uint32(id) - 1
-	if int64(slot) >= int64(len(t.slots)) || t.slots[slot].use != uint32(id>>32) || !t.slots[slot].inUse() {
+	if t == nil || int64(slot) >= int64(len(t.slots)) || t.slots[slot].use != uint32(id>>32) || !t.slots[slot].inUse() {
 		return 0, false
 	}
 	return slot, true
 }
 
+// used returns the slots that are in use.
+func (t *timers) used() iter.Seq[uint32] {
+	return func(yield func(uint32) bool) {
+		if t == nil {
+			return
+		}
+		for slot := range t.slots {
+			if t.slots[slot].inUse() && !yield(uint32(slot)) {
+				return
+			}
+		}
+	}
+}
+
 // inUse reports whether a post of the timer is to come, or to be handled.
 func (t *timer) inUse() bool { return t.at >= 0 || t.waiting > 0 }
 
-// next moves the due time on by n periods. What lies beyond the end of time
-// stays there.
-func (t *timer) next(n int64) {
-	if t.period > (math.MaxInt64-t.due)/n {
-		t.due = math.MaxInt64
-		return
+// later is n periods after due. What lies beyond the end of time stays there.
+func later(due, period, n int64) int64 {
+	if period > (math.MaxInt64-due)/n {
+		return math.MaxInt64
 	}
-	t.due += n * t.period
+	return due + n*period
 }
 
 // CancelEvent cancels the posts of that id, and reports whether any was still
@@ -83,9 +112,9 @@ func (o *ActiveObject) CancelEvents(signal hsm.Signal) int {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := 0
-	for slot := range o.slots {
-		if t := &o.slots[slot]; t.event.Signal == signal && t.inUse() {
-			o.cancel(uint32(slot))
+	for slot := range o.used() {
+		if o.slots[slot].event.Signal == signal {
+			o.cancel(slot)
 			n++
 		}
 	}
@@ -97,11 +126,14 @@ func (o *ActiveObject) arm(e hsm.Event, cause uint64, lifo, own bool, when Timin
 	if o.phase >= draining {
 		return 0, ErrStopped
 	}
+	if o.timers == nil {
+		o.timers = newTimers()
+	}
 	now := int64(time.Since(o.base))
 	slot := o.slot()
 	t := &o.slots[slot]
 	o.armed++
-	*t = timer{event: e, cause: cause, due: now, number: o.armed, period: int64(when.period), left: when.times, use: t.use, at: -1, lifo: lifo}
+	*t = timer{event: e, cause: cause, number: o.armed, period: int64(when.period), left: when.times, use: t.use, at: -1, lifo: lifo}
 	if when.times == 0 {
 		t.left = -1
 	}
@@ -113,8 +145,7 @@ func (o *ActiveObject) arm(e hsm.Event, cause uint64, lifo, own bool, when Timin
 		}
 	}
 	if t.left != 0 {
-		t.next(1)
-		o.push(slot)
+		o.push(entry{later(now, t.period, 1), slot})
 		o.ring(now)
 	}
 	return id, nil
@@ -157,11 +188,9 @@ func (o *ActiveObject) cancel(slot uint32) {
 // caller holds mu.
 func (o *ActiveObject) cancelAll() int {
 	n := 0
-	for slot := range o.slots {
-		if t := &o.slots[slot]; t.inUse() {
-			n += int(t.waiting)
-			o.cancel(uint32(slot))
-		}
+	for slot := range o.used() {
+		n += int(o.slots[slot].waiting)
+		o.cancel(slot)
 	}
 	return n
 }
@@ -220,17 +249,34 @@ func (o *ActiveObject) met(it item) bool {
 	return true
 }
 
-// fire runs when the clock says so, on a goroutine of the runtime.
+// fire runs when the object's own alarm says so, on a goroutine of the runtime.
 func (o *ActiveObject) fire() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.rings = 0
+	o.expireDue()
+}
+
+// fireOn is called when a tick of the wheel has come that the object waited for.
+func (o *ActiveObject) fireOn(t *tick) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.tick != t {
+		return // it has left meanwhile
+	}
+	o.tick = nil
+	o.expireDue()
+}
+
+// expireDue makes the posts that are due, and sets the wake-up for the next. The
+// caller holds mu.
+func (o *ActiveObject) expireDue() {
 	if o.phase >= draining {
 		return
 	}
 	now := int64(time.Since(o.base))
-	for len(o.heap) > 0 && o.slots[o.heap[0]].due <= now {
-		slot := o.heap[0]
+	for len(o.heap) > 0 && o.heap[0].due <= now {
+		slot := o.heap[0].slot
 		// A queue that is full has counted the post; the timer goes on.
 		_ = o.expire(slot, false)
 		t := &o.slots[slot]
@@ -241,45 +287,55 @@ func (o *ActiveObject) fire() {
 			}
 			continue
 		}
-		t.next(1)
-		if t.due <= now {
-			missed := (now-t.due)/t.period + 1
+		due := later(o.heap[0].due, t.period, 1)
+		if due <= now {
+			missed := (now-due)/t.period + 1
 			o.stats.Missed += uint64(missed)
-			t.next(missed)
+			due = later(due, t.period, missed)
 		}
-		o.down(0)
+		o.postpone(due)
 	}
 	o.ring(now)
 }
 
-// ring sets the clock for the earliest timer, if it would fire too late. The
+// ring sets the wake-up for the earliest timer, if it would come too late. The
 // caller holds mu.
 func (o *ActiveObject) ring(now int64) {
 	if len(o.heap) == 0 {
 		return
 	}
-	due := o.slots[o.heap[0]].due
+	due := o.heap[0].due
+	if w := o.wheel; w != nil {
+		w.enter(o, due)
+		return
+	}
 	if o.rings != 0 && o.rings <= due {
 		return
 	}
 	o.rings = due
 	wait := time.Duration(due - now)
-	if o.clock == nil {
-		o.clock = time.AfterFunc(wait, o.fire)
+	if o.alarm == nil {
+		o.alarm = time.AfterFunc(wait, o.fire)
 	} else {
-		o.clock.Reset(wait)
+		o.alarm.Reset(wait)
 	}
 }
 
 // endTimers makes the timers post no more. What they have posted waits on, and
 // can still be cancelled. The caller holds mu.
 func (o *ActiveObject) endTimers() {
-	if o.clock != nil {
-		o.clock.Stop()
+	if o.timers == nil {
+		return
+	}
+	if o.alarm != nil {
+		o.alarm.Stop()
 	}
 	o.rings = 0
+	if w := o.wheel; w != nil {
+		w.leave(o)
+	}
 	for n := len(o.heap); n > 0; n-- {
-		slot := o.heap[n-1]
+		slot := o.heap[n-1].slot
 		o.remove(n - 1)
 		if o.slots[slot].left = 0; o.slots[slot].waiting == 0 {
 			o.release(slot)
@@ -290,9 +346,7 @@ func (o *ActiveObject) endTimers() {
 // releaseTimers gives back the slots of timers whose events waited, and are gone
 // now. The caller holds mu.
 func (o *ActiveObject) releaseTimers() {
-	for slot := range o.slots {
-		if o.slots[slot].inUse() {
-			o.release(uint32(slot))
-		}
+	for slot := range o.used() {
+		o.release(slot)
 	}
 }

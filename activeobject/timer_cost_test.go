@@ -76,14 +76,20 @@ func heap() uint64 {
 	return m.HeapAlloc
 }
 
-// TestArmingDoesNotAllocate once the slots are there.
+// TestArmingDoesNotAllocate once the slots are there. Timers that are far apart are
+// armed from the last to the first, so that each is the next to be due.
 func TestArmingDoesNotAllocate(t *testing.T) {
-	p := started(t, activeobject.Config{})
+	t.Run("exact", func(t *testing.T) { armingDoesNotAllocate(t, activeobject.Config{}) })
+	t.Run("on a wheel", func(t *testing.T) { armingDoesNotAllocate(t, activeobject.Config{Wheel: activeobject.NewWheel(0)}) })
+}
+
+func armingDoesNotAllocate(t *testing.T, c activeobject.Config) {
+	p := started(t, c)
 	e := hsm.Event{Signal: sigA}
 	var ids [100]activeobject.TimerID
 	round := func() {
 		for i := range ids {
-			ids[i], _ = p.PostFIFO(e, activeobject.Once(time.Duration(i+1)*time.Hour))
+			ids[i], _ = p.PostFIFO(e, activeobject.Once(time.Duration(len(ids)-i)*time.Hour))
 		}
 		for i := range ids {
 			if !p.CancelEvent(ids[i*37%len(ids)]) {

@@ -19,6 +19,15 @@ func inBubble(t *testing.T, name string, test func(*testing.T)) {
 	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
 }
 
+// bothWays runs a test in virtual time, of objects that have a timer of the runtime
+// each, and of such that have a wheel whose ticks are whole milliseconds.
+func bothWays(t *testing.T, name string, test func(*testing.T, activeobject.Config)) {
+	inBubble(t, name, func(t *testing.T) { test(t, activeobject.Config{}) })
+	inBubble(t, name+" on a wheel", func(t *testing.T) {
+		test(t, activeobject.Config{Wheel: activeobject.NewWheel(time.Millisecond)})
+	})
+}
+
 // clocked is a probe that notes when it handles a signal, in virtual time since
 // clocked returned.
 func clocked(c activeobject.Config) (p *probe, at map[hsm.Signal][]time.Duration) {
@@ -52,8 +61,8 @@ func TestTimings(t *testing.T) {
 		{"later than anybody lives", activeobject.Once(math.MaxInt64), nil, true},
 		{"every time of that kind", activeobject.Every(math.MaxInt64).AtOnce(), []time.Duration{0}, true},
 	} {
-		inBubble(t, test.name, func(t *testing.T) {
-			p, at := clocked(activeobject.Config{})
+		bothWays(t, test.name, func(t *testing.T, c activeobject.Config) {
+			p, at := clocked(c)
 			p.start(t, root)
 			id := p.timed(t, sigA, test.when)
 			p.timed(t, sigB, activeobject.Times(5, s))
@@ -105,8 +114,8 @@ func TestTimingRefused(t *testing.T) {
 // more than it.
 func TestTimerDoesNotDrift(t *testing.T) {
 	const period, n = 10 * time.Millisecond, 1000
-	inBubble(t, "slow", func(t *testing.T) {
-		p, at := clocked(activeobject.Config{})
+	bothWays(t, "slow", func(t *testing.T, c activeobject.Config) {
+		p, at := clocked(c)
 		note := p.react
 		p.react = func(s hsm.State, e hsm.Event) hsm.Status {
 			note(s, e)
@@ -127,8 +136,8 @@ func TestTimerDoesNotDrift(t *testing.T) {
 			t.Errorf("handled at (-want +got):\n%s", diff)
 		}
 	})
-	inBubble(t, "slower than the timer", func(t *testing.T) {
-		p, at := clocked(activeobject.Config{})
+	bothWays(t, "slower than the timer", func(t *testing.T, c activeobject.Config) {
+		p, at := clocked(c)
 		note := p.react
 		p.react = func(s hsm.State, e hsm.Event) hsm.Status {
 			note(s, e)
@@ -152,8 +161,8 @@ func TestTimerDoesNotDrift(t *testing.T) {
 
 // TestTimersDueTogether post in the order in which they were armed.
 func TestTimersDueTogether(t *testing.T) {
-	inBubble(t, "", func(t *testing.T) {
-		p := started(t, activeobject.Config{})
+	bothWays(t, "together", func(t *testing.T, c activeobject.Config) {
+		p := started(t, c)
 		p.timed(t, sigA, activeobject.Every(2*time.Second))
 		p.timed(t, sigB, activeobject.Every(time.Second))
 		p.timed(t, sigC, activeobject.Once(4*time.Second))
@@ -168,8 +177,8 @@ func TestTimersDueTogether(t *testing.T) {
 }
 
 func TestTimerBeforeFirstStart(t *testing.T) {
-	inBubble(t, "", func(t *testing.T) {
-		p, at := clocked(activeobject.Config{})
+	bothWays(t, "before", func(t *testing.T, c activeobject.Config) {
+		p, at := clocked(c)
 		p.timed(t, sigA, activeobject.Every(time.Second))
 		p.timed(t, sigB, activeobject.Once(time.Minute))
 		cancelled := p.timed(t, sigC, activeobject.Once(time.Second))
@@ -192,8 +201,9 @@ func TestTimerBeforeFirstStart(t *testing.T) {
 // TestTimerFindsTheQueueFull: the posts are counted, told in the spy of the next
 // step, and the timer goes on.
 func TestTimerFindsTheQueueFull(t *testing.T) {
-	inBubble(t, "reject", func(t *testing.T) {
-		p := started(t, activeobject.Config{QueueSize: 2, Instrument: instrument.Config{Spy: true}})
+	bothWays(t, "reject", func(t *testing.T, c activeobject.Config) {
+		c.QueueSize, c.Instrument = 2, instrument.Config{Spy: true}
+		p := started(t, c)
 		release := p.hold(t)
 		p.timed(t, sigA, activeobject.Every(time.Second))
 		time.Sleep(5500 * time.Millisecond)
@@ -215,8 +225,9 @@ func TestTimerFindsTheQueueFull(t *testing.T) {
 			t.Errorf("spy (-want +got):\n%s", diff)
 		}
 	})
-	inBubble(t, "times", func(t *testing.T) {
-		p := started(t, activeobject.Config{QueueSize: 2})
+	bothWays(t, "times", func(t *testing.T, c activeobject.Config) {
+		c.QueueSize = 2
+		p := started(t, c)
 		release := p.hold(t)
 		id := p.timed(t, sigA, activeobject.Times(4, time.Second))
 		time.Sleep(time.Minute)
@@ -233,8 +244,9 @@ func TestTimerFindsTheQueueFull(t *testing.T) {
 			t.Errorf("handled (-want +got):\n%s", diff)
 		}
 	})
-	inBubble(t, "drop", func(t *testing.T) {
-		p := started(t, activeobject.Config{QueueSize: 2, Overflow: hsm.Drop})
+	bothWays(t, "drop", func(t *testing.T, c activeobject.Config) {
+		c.QueueSize, c.Overflow = 2, hsm.Drop
+		p := started(t, c)
 		release := p.hold(t)
 		p.fifo(t, sigB, sigC)
 		p.timed(t, sigA, activeobject.Times(2, time.Second))
@@ -251,8 +263,9 @@ func TestTimerFindsTheQueueFull(t *testing.T) {
 			t.Errorf("handled (-want +got):\n%s", diff)
 		}
 	})
-	inBubble(t, "at once", func(t *testing.T) {
-		p := started(t, activeobject.Config{QueueSize: 1})
+	bothWays(t, "at once", func(t *testing.T, c activeobject.Config) {
+		c.QueueSize = 1
+		p := started(t, c)
 		release := p.hold(t)
 		p.fifo(t, sigB)
 		id, err := p.PostFIFO(hsm.Event{Signal: sigA}, activeobject.Every(time.Second).AtOnce())

@@ -137,8 +137,13 @@ var tickerChart = hsm.MustCompile([]hsm.Spec[*ticker]{
 })
 
 // objectTickers are n periodic timers of active objects, each of which has so many.
-func objectTickers(each int) func(context.Context, int, *ticking) ([]arm, func(), error) {
+// The objects share a wheel of that resolution; 0 is none.
+func objectTickers(each int, resolution time.Duration) func(context.Context, int, *ticking) ([]arm, func(), error) {
 	return func(ctx context.Context, n int, t *ticking) (all []arm, end func(), err error) {
+		config := activeobject.Config{QueueSize: each + 1}
+		if resolution > 0 {
+			config.Wheel = activeobject.NewWheel(resolution)
+		}
 		objects := make([]*ticker, 0, n/each)
 		end = func() {
 			for _, o := range objects {
@@ -147,7 +152,7 @@ func objectTickers(each int) func(context.Context, int, *ticking) ([]arm, func()
 		}
 		for range n / each {
 			o := &ticker{ticks: t, due: make([]time.Time, each)}
-			o.ActiveObject = activeobject.New("ticker", hsm.NewMachine(tickerChart, o), activeobject.Config{QueueSize: each + 1})
+			o.ActiveObject = activeobject.New("ticker", hsm.NewMachine(tickerChart, o), config)
 			if err := o.Start(ctx, taking); err != nil {
 				end()
 				return nil, nil, err

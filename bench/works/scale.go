@@ -22,8 +22,14 @@ var (
 	core       = measure.Metric{Name: "of a core", Unit: "%"}
 )
 
-// tenth is ours with a tenth of the work.
-const tenth = "a tenth of it"
+const (
+	// tenth is ours with a tenth of the work.
+	tenth = "a tenth of it"
+	// exact is ours without a wheel: each object has a timer of the runtime.
+	exact = "no wheel"
+	// wheelTick is the resolution of the wheel that objects with many timers share.
+	wheelTick = time.Millisecond
+)
 
 // scales are the works that ask how far it goes. Each round has a process of its own.
 func scales(env Env) []measure.Work {
@@ -54,12 +60,16 @@ func scales(env Env) []measure.Work {
 		func(ctx context.Context) (*measure.Session, error) {
 			return meshOf(ctx, trips, func(n int) (int, int) { return 1, n }), nil
 		})
-	objects := of("scale/100000 objects", "active objects with a timer of 1 s each, evenly spread over the second", 100_000, periodic(objectTickers(1), window))
-	objects.Contestants = append(objects.Contestants, measure.Contestant{Name: tickers, Begin: periodic(goroutineTickers, window)})
+	objects := of("scale/100000 objects", "active objects with a timer of 1 s each, evenly spread over the second", 100_000, periodic(objectTickers(1, wheelTick), window))
+	objects.Contestants = append(objects.Contestants,
+		measure.Contestant{Name: exact, Begin: periodic(objectTickers(1, 0), window)},
+		measure.Contestant{Name: tickers, Begin: periodic(goroutineTickers, window)})
 	objects.Goals = append(objects.Goals,
 		measure.Goal{Metric: core, Rival: tenth, Tenth: true},
 		measure.Goal{Metric: core, Label: "100,000 timers", Target: fivePercent},
 		measure.Goal{Metric: late99, Label: "100,000 timers", Target: twoMilliseconds},
+		measure.Goal{Metric: core, Rival: exact},
+		measure.Goal{Metric: late99, Rival: exact},
 		measure.Goal{Metric: core, Rival: tickers},
 		measure.Goal{Metric: late99, Rival: tickers},
 		measure.Goal{Metric: megabytes, Rival: tickers},
@@ -67,10 +77,15 @@ func scales(env Env) []measure.Work {
 	few := measure.Work{
 		Name: "timer/100000 periodic", About: "100 active objects with 1000 timers of 1 s each, evenly spread over the second",
 		N: 100_000, Rounds: rounds, Fresh: true,
-		Contestants: []measure.Contestant{{Name: Ours, Begin: periodic(objectTickers(1000), window)}},
+		Contestants: []measure.Contestant{
+			{Name: Ours, Begin: periodic(objectTickers(1000, wheelTick), window)},
+			{Name: exact, Begin: periodic(objectTickers(1000, 0), window)},
+		},
 		Goals: []measure.Goal{
 			{Metric: core, Target: fivePercent},
 			{Metric: late99, Target: twoMilliseconds},
+			{Metric: core, Rival: exact},
+			{Metric: late99, Rival: exact},
 		},
 	}
 	return []measure.Work{few, charts, nodes, objects}
