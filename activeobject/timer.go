@@ -23,9 +23,10 @@ type timers struct {
 	armed uint64   // how many timers there have been
 
 	// The wake-up may be too early: what it was set for may be cancelled.
-	alarm *time.Timer // of an object without a Wheel
+	wheel *Wheel      // the object's, nil if it has none
+	alarm *time.Timer // of an object that has none
 	rings int64       // when alarm fires, 0 if it will not
-	tick  *tick       // of the Wheel, that the object waits for; nil if it waits for none
+	tick  *tick       // of the wheel, that the object waits for; nil if it waits for none
 	seat  int         // index in tick.waiting; guarded by the wheel's mu
 
 	// Most objects that have timers have one at a time.
@@ -47,8 +48,8 @@ type timer struct {
 	lifo    bool
 }
 
-func newTimers() *timers {
-	t := &timers{}
+func newTimers(w *Wheel) *timers {
+	t := &timers{wheel: w}
 	t.slots, t.free, t.heap = t.firstSlot[:0], t.firstFree[:0], t.firstEntry[:0]
 	return t
 }
@@ -127,7 +128,7 @@ func (o *ActiveObject) arm(e hsm.Event, cause uint64, lifo, own bool, when Timin
 		return 0, ErrStopped
 	}
 	if o.timers == nil {
-		o.timers = newTimers()
+		o.timers = newTimers(o.config.Wheel)
 	}
 	now := int64(time.Since(o.base))
 	slot := o.slot()
@@ -254,27 +255,27 @@ func (o *ActiveObject) fire() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.rings = 0
-	o.expireDue()
+	o.expireDue(int64(time.Since(o.base)))
 }
 
-// fireOn is called when a tick of the wheel has come that the object waited for.
-func (o *ActiveObject) fireOn(t *tick) {
+// fireOn is called when a tick of the wheel has come that the object waited for, and
+// it is now.
+func (o *ActiveObject) fireOn(t *tick, now int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.tick != t {
 		return // it has left meanwhile
 	}
 	o.tick = nil
-	o.expireDue()
+	o.expireDue(now)
 }
 
 // expireDue makes the posts that are due, and sets the wake-up for the next. The
 // caller holds mu.
-func (o *ActiveObject) expireDue() {
+func (o *ActiveObject) expireDue(now int64) {
 	if o.phase >= draining {
 		return
 	}
-	now := int64(time.Since(o.base))
 	for len(o.heap) > 0 && o.heap[0].due <= now {
 		slot := o.heap[0].slot
 		// A queue that is full has counted the post; the timer goes on.
@@ -305,8 +306,8 @@ func (o *ActiveObject) ring(now int64) {
 		return
 	}
 	due := o.heap[0].due
-	if w := o.wheel; w != nil {
-		w.enter(o, due)
+	if o.wheel != nil {
+		o.wheel.enter(o, due)
 		return
 	}
 	if o.rings != 0 && o.rings <= due {
@@ -331,8 +332,8 @@ func (o *ActiveObject) endTimers() {
 		o.alarm.Stop()
 	}
 	o.rings = 0
-	if w := o.wheel; w != nil {
-		w.leave(o)
+	if o.wheel != nil {
+		o.wheel.leave(o)
 	}
 	for n := len(o.heap); n > 0; n-- {
 		slot := o.heap[n-1].slot

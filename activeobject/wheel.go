@@ -117,12 +117,16 @@ func (w *Wheel) fire() {
 		return // the other one goes on until nothing is due
 	}
 	w.firing = true
-	for len(w.order) > 0 && w.order[0].number <= int64(time.Since(w.base))/w.resolution {
+	for len(w.order) > 0 {
+		now := int64(time.Since(w.base))
 		t := w.order[0]
+		if t.number > now/w.resolution {
+			break
+		}
 		w.takeOut(t)
 		w.mu.Unlock()
 		for _, o := range t.waiting {
-			o.fireOn(t)
+			o.fireOn(t, now)
 		}
 		w.mu.Lock()
 		w.giveBack(t)
