@@ -3,7 +3,8 @@
 //
 //   - An [ActiveObject] is a machine with its goroutine, its queue, its deferred
 //     events and its timers.
-//   - A [Timing] makes a post wait, and repeat.
+//   - A [Timing] makes a post wait, and repeat; a [Wheel] times the posts of many
+//     objects together.
 //   - A [Fabric] carries published events to the objects that subscribed.
 //   - A [Failure] says why a step failed; [Supervision] says what becomes of the
 //     object then: it stops, or is restarted, within limits.

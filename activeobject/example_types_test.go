@@ -39,6 +39,33 @@ func ExampleTiming() {
 	// <nil> ticks: 3
 }
 
+// Objects with many timers share a wheel, and with it the wake-ups.
+func ExampleWheel() {
+	wheel := activeobject.NewWheel(time.Millisecond)
+	done := make(chan string, 3)
+	const waiting hsm.State = 1
+	timeout := hsm.NewSignal("timeout")
+	chart := hsm.MustCompile([]hsm.Spec[string]{
+		waiting: {Name: "waiting", Handle: func(name string, e hsm.Event) hsm.Status {
+			if e.Signal == timeout {
+				done <- name
+			}
+			return hsm.Handled
+		}},
+	})
+	ctx := context.Background()
+	for i, name := range []string{"one", "two", "three"} {
+		o := activeobject.New(name, hsm.NewMachine(chart, name), activeobject.Config{Wheel: wheel})
+		if err := o.Start(ctx, waiting); err != nil {
+			fmt.Println(err)
+		}
+		defer o.Stop(ctx)
+		o.PostFIFO(hsm.Event{Signal: timeout}, activeobject.Once(time.Duration(i+1)*20*time.Millisecond))
+	}
+	fmt.Println(<-done, <-done, <-done)
+	// Output: one two three
+}
+
 // A timer is cancelled by the id of its post, or with all that have its signal.
 func ExampleActiveObject_CancelEvents() {
 	d := &door{}

@@ -23,7 +23,6 @@ type timers struct {
 	armed uint64   // how many timers there have been
 
 	// The wake-up may be too early: what it was set for may be cancelled.
-	wheel *Wheel      // the object's, nil if it has none
 	alarm *time.Timer // of an object that has none
 	rings int64       // when alarm fires, 0 if it will not
 	tick  *tick       // of the wheel, that the object waits for; nil if it waits for none
@@ -48,8 +47,8 @@ type timer struct {
 	lifo    bool
 }
 
-func newTimers(w *Wheel) *timers {
-	t := &timers{wheel: w}
+func newTimers() *timers {
+	t := new(timers)
 	t.slots, t.free, t.heap = t.firstSlot[:0], t.firstFree[:0], t.firstEntry[:0]
 	return t
 }
@@ -128,7 +127,7 @@ func (o *ActiveObject) arm(e hsm.Event, cause uint64, lifo, own bool, when Timin
 		return 0, ErrStopped
 	}
 	if o.timers == nil {
-		o.timers = newTimers(o.config.Wheel)
+		o.timers = newTimers()
 	}
 	now := int64(time.Since(o.base))
 	slot := o.slot()

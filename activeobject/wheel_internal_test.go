@@ -2,12 +2,14 @@ package activeobject
 
 import (
 	"context"
+	"maps"
 	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/statemesh/statemesh/hsm"
 )
@@ -86,6 +88,59 @@ func TestWheelIsLeft(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestWheelKeepsItsOrder as objects come to wait for earlier ticks, and leave.
+func TestWheelKeepsItsOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		wheel := NewWheel(time.Hour)
+		var all [30]*ActiveObject
+		for i := range all {
+			all[i], _ = newCounted(Config{Wheel: wheel})
+			all[i].timers = newTimers()
+		}
+		want := make(map[*ActiveObject]int64) // the ticks that objects wait for
+		t.Repeat(map[string]func(*rapid.T){
+			"enter": func(t *rapid.T) {
+				o, number := all[rapid.IntRange(0, len(all)-1).Draw(t, "object")], rapid.Int64Range(1, 50).Draw(t, "tick")
+				wheel.enter(o, number*int64(time.Hour)-rapid.Int64Range(0, 1).Draw(t, "before"))
+				if before, ok := want[o]; !ok || number < before {
+					want[o] = number
+				}
+			},
+			"leave": func(t *rapid.T) {
+				o := all[rapid.IntRange(0, len(all)-1).Draw(t, "object")]
+				wheel.leave(o)
+				delete(want, o)
+			},
+			"": func(t *rapid.T) {
+				got, set := make(map[*ActiveObject]int64), int64(none)
+				for i, tick := range wheel.order {
+					if tick.at != i || tick.number < wheel.order[max(i-1, 0)/2].number || wheel.ticks[tick.number] != tick || len(tick.waiting) == 0 {
+						t.Fatalf("tick %d stands at %d: %+v", tick.number, i, tick)
+					}
+					for seat, o := range tick.waiting {
+						if o.tick != tick || o.seat != seat {
+							t.Fatalf("an object at %d of tick %d believes to be at %d of %+v", seat, tick.number, o.seat, o.tick)
+						}
+						got[o] = tick.number
+					}
+				}
+				if !maps.Equal(got, want) || len(wheel.ticks) != len(wheel.order) {
+					t.Fatalf("objects wait for %v, want %v", got, want)
+				}
+				if len(wheel.order) > 0 {
+					set = wheel.order[0].number
+				}
+				if wheel.set > set || (wheel.set == none) != (set == none) {
+					t.Fatalf("the alarm is set for %d, want at most %d", wheel.set, set)
+				}
+			},
+		})
+		for _, o := range all {
+			wheel.leave(o)
+		}
+	})
 }
 
 // TestLeavingATickThatFires: while the objects of a tick are told, one stops, and one
