@@ -174,7 +174,12 @@ func TestLeavingATickThatFires(t *testing.T) {
 		firing = wheel.firing && len(wheel.order) == 0
 		wheel.mu.Unlock()
 	}
-	wheel.fire() // another alarm does nothing meanwhile
+	wheel.fire() // another alarm leaves it to the first
+	wheel.mu.Lock()
+	if !wheel.firing {
+		t.Error("the first has not ended, but another has")
+	}
+	wheel.mu.Unlock()
 	if err := all[1].Stop(ctx); err != nil {
 		t.Fatal(err)
 	}

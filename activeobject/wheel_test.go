@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -39,6 +40,7 @@ func TestWheelRoundsUp(t *testing.T) {
 		{"faster than the wheel", 40 * ms, 0, activeobject.Every(15 * ms), []time.Duration{40 * ms, 80 * ms}},
 		{"the usual resolution", 0, 0, activeobject.Once(7*ms + 1), []time.Duration{8 * ms}},
 		{"a resolution that means nothing", -5, 0, activeobject.Once(7*ms + 1), []time.Duration{8 * ms}},
+		{"the end of time", time.Hour, 0, activeobject.Once(math.MaxInt64), nil},
 		{"the finest", 1, 3, activeobject.Once(7*ms + 1), []time.Duration{7*ms + 4}},
 	} {
 		inBubble(t, test.name, func(t *testing.T) {
