@@ -206,6 +206,9 @@ func (a *Address) hostPort(text string, bare bool) error {
 		return errors.New("the host is empty")
 	}
 	if ip, err := netip.ParseAddr(host); err == nil {
+		if strings.ContainsAny(ip.Zone(), "[]%/?#@") {
+			return errors.New("the zone of the IPv6 address is not the name of an interface")
+		}
 		a.Host = ip.Unmap().String()
 	} else if a.Host = strings.ToLower(host); !isName(a.Host) {
 		return errors.New("the host is neither a name nor an IP address")

@@ -45,10 +45,11 @@ func (in *insider) sealer(exchange string, c seal.SealerConfig) *seal.Sealer {
 	return seal.NewSealer(in.rings[exchange], c)
 }
 
-// seal makes a unit of a message, which on the mesh has a number behind it.
+// seal makes a unit of a message, which on the mesh has a number behind it, without the bit
+// that says it was sent before.
 func (in *insider) seal(s *seal.Sealer, exchange string, body []byte, reason string) unit {
 	if exchange == network.ExchangeMesh {
-		body = binary.BigEndian.AppendUint64(bytes.Clone(body), in.a.random.Uint64()>>in.a.random.IntN(64))
+		body = binary.BigEndian.AppendUint64(bytes.Clone(body), in.a.random.Uint64()>>(1+in.a.random.IntN(63)))
 	}
 	return in.bare(s, exchange, body, reason)
 }

@@ -128,7 +128,9 @@ func (a *arena) check(before resources) {
 	after := a.resources()
 	a.t.Logf("before %+v, after %+v", before, after)
 	if after.heap > before.heap+heapGrowth {
-		a.t.Errorf("the heap grew from %d to %d KiB, want at most %d more", before.heap>>10, after.heap>>10, heapGrowth>>10)
+		// Connections keep the last large message until the next one, such as a hello.
+		a.settled("memory to be given back", func() bool { after = a.resources(); return after.heap <= before.heap+heapGrowth })
+		a.t.Logf("later %+v", after)
 	}
 	if peak := a.peak.Load(); peak > heapPeak {
 		a.t.Errorf("the heap had %d MiB for a moment, want at most %d", peak>>20, heapPeak>>20)

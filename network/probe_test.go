@@ -257,7 +257,7 @@ func FuzzProbe(f *testing.F) {
 		var wrote bytes.Buffer
 		err := handshake(said{bytes.NewReader(answer), &wrote}, a)
 		named := false
-		for _, verdict := range []error{nil, ErrCredentials, ErrVHost, ErrNotAMQP, ErrUnreachable} {
+		for _, verdict := range []error{nil, ErrCredentials, ErrVHost, ErrNotAMQP, ErrTLS, ErrUnreachable} {
 			named = named || errors.Is(err, verdict)
 		}
 		if !named {
