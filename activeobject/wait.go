@@ -41,8 +41,8 @@ func (o *ActiveObject) fetch(from place) {
 // stays for it. The caller holds mu, which is free meanwhile.
 //
 // A parked goroutine takes four times the memory of all the rest of an object. So
-// it leaves when the object has had no event for a while, or none at all since its
-// start, and the next event makes another one. A goroutine for each event, without
+// it leaves when the object has had no event for a while and no timer will bring one, or
+// there was none at all since its start, and the next event makes another one. A goroutine for each event, without
 // that while, would have to grow its stack again and again.
 func (o *ActiveObject) await() bool {
 	if !o.eventful {
@@ -59,7 +59,7 @@ func (o *ActiveObject) await() bool {
 			return true
 		}
 	}
-	if o.stirred = true; !o.lingering {
+	if o.stirred = true; !o.lingering && !o.expects() {
 		o.watchIdle()
 	}
 	o.place = parked
@@ -70,6 +70,10 @@ func (o *ActiveObject) await() bool {
 	}
 	return true
 }
+
+// expects reports whether a timer will bring an event. Leaving would not pay then, and a
+// clock for it would be one more for each timer. The caller holds mu.
+func (o *ActiveObject) expects() bool { return o.timers != nil && len(o.heap) > 0 }
 
 // leave gives up the goroutine, and the memory of the queue, which is empty. The
 // caller holds mu.

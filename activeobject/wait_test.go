@@ -68,6 +68,33 @@ func TestGoroutineLeaves(t *testing.T) {
 	})
 }
 
+// TestStaysForTimers keeps the goroutine of an object that a timer will bring an event, and
+// no longer.
+func TestStaysForTimers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o, _ := newCounted(Config{})
+		if err := o.Start(t.Context(), 1); err != nil {
+			t.Fatal(err)
+		}
+		defer o.Stop(context.Background())
+		if _, err := o.PostFIFO(hsm.Event{Signal: hsm.NewSignal("A")}, Times(3, 10*linger)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10*linger + 1)
+		for range 2 {
+			time.Sleep(9 * linger)
+			if got := o.where(); got != parked {
+				t.Errorf("with posts to come it is at place %d, want %d", got, parked)
+			}
+			time.Sleep(linger)
+		}
+		time.Sleep(linger + 1)
+		if got := o.where(); got != away {
+			t.Errorf("after the last post it is at place %d, want %d", got, away)
+		}
+	})
+}
+
 // TestWithoutGoroutine does to an object whose goroutine has left what one can do
 // to an object.
 func TestWithoutGoroutine(t *testing.T) {

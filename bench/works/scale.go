@@ -27,8 +27,9 @@ const (
 	tenth = "a tenth of it"
 	// exact is ours without a wheel: each object has a timer of the runtime.
 	exact = "no wheel"
-	// wheelTick is the resolution of the wheel that objects with many timers share.
-	wheelTick = time.Millisecond
+	// wheelTick is the resolution of the wheel that objects with many timers share: what it
+	// rounds up and a millisecond, by which the runtime may wake late, are less than two.
+	wheelTick = 800 * time.Microsecond
 )
 
 // scales are the works that ask how far it goes. Each round has a process of its own.
