@@ -271,6 +271,14 @@ func TestJudge(t *testing.T) {
 			a.ended(ledger.Report{Now: ledger.Usage{Goroutines: 40, Files: 11}})
 			b.ended(ledger.Report{Hosting: true, Now: ledger.Usage{Goroutines: 61, Files: 20}})
 		}, []string{"h1a-0: at most 40 goroutines and 10 files", "h2a-0: at most 60 goroutines"}},
+		{"the goroutine of a connection", Run{}, func(a, b *diary) {
+			peers := []ledger.Peer{{PeerStatus: network.PeerStatus{State: "up"}}}
+			for _, d := range []*diary{a, b} {
+				d.write(ledger.Line{Kind: ledger.Base, At: at(3), Report: &ledger.Report{Peers: peers, Now: ledger.Usage{Goroutines: 40, Files: 10}}})
+			}
+			a.ended(ledger.Report{Peers: peers, Now: ledger.Usage{Goroutines: 41, Files: 10}})
+			b.ended(ledger.Report{Peers: peers, Now: ledger.Usage{Goroutines: 42, Files: 10}})
+		}, []string{"h2a-0: at most 41 goroutines"}},
 		{"memory of what was handled", Run{}, func(a, b *diary) {
 			for _, d := range []*diary{a, b} {
 				d.write(ledger.Line{Kind: ledger.Base, At: at(3), Report: &ledger.Report{}})

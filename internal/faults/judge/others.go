@@ -39,6 +39,8 @@ func (r *Run) nothingLeft() Promise {
 			continue // there was none like it
 		}
 		compared++
+		// A connection is an active object, which has a goroutine only when it has had an event lately.
+		most.Goroutines += len(l.end.Peers)
 		if now.Goroutines > most.Goroutines || now.Files > most.Files {
 			p.brokeBy("%s: at most %d goroutines and %d files in the beginning, %d and %d in the end", l.Name,
 				most.Goroutines, most.Files, now.Goroutines, now.Files)
