@@ -37,7 +37,7 @@ func (o *outbox) wake() {
 func (o *outbox) sendable() *hsm.Deque[outMessage] {
 	w := &o.waiting[events]
 	switch {
-	case o.pause, o.lent != nil && o.lent == o.link:
+	case o.link == nil, o.pause, o.lent == o.link:
 		return nil
 	case o.kept.ready() && (w.Len() == 0 || w.At(0).lane != control):
 		return &o.kept.waiting

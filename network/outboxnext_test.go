@@ -79,6 +79,24 @@ func TestOutboxWindow(t *testing.T) {
 
 // Who puts an event publishes it himself only if the link has nothing else to do, and nobody
 // else publishes meanwhile.
+// What comes when a link has just died, and nobody has noticed, waits for the next one.
+func TestOutboxLendsNoDeadLink(t *testing.T) {
+	o, dead, link := newOutbox(10, time.Minute, RejectNewest), &standIn{}, &standIn{}
+	o.open(dead)
+	o.close()
+	o.idle = true // next has yet to wake up
+	if taken, l := o.putOrLend(outMessage{body: []byte{1}, at: time.Now()}, time.Time{}); !taken || l != nil {
+		t.Errorf("taken %v, lent %v, want it taken and nothing lent", taken, l)
+	}
+	if n := o.inFlight.Len(); n != 0 {
+		t.Fatalf("%d in flight without a link", n)
+	}
+	o.open(link)
+	if batch, ok := o.next(link); !ok || len(batch) != 1 {
+		t.Errorf("the next link gets %d events, %v, want the one", len(batch), ok)
+	}
+}
+
 func TestOutboxLends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, link := newOutbox(10, time.Minute, RejectNewest), &standIn{}

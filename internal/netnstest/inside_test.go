@@ -97,7 +97,7 @@ func TestRunTestTells(t *testing.T) {
 		{"failure", "TestChild/sub_test", "fail", "this is why", time.Minute, false},
 		{"a skipped test", "TestChild/sub_test", "skip", "this is why", time.Minute, false},
 		{"no such test", "TestChild/other", "pass", "no tests to run", time.Minute, false},
-		{"a test that hangs", "TestChild/sub_test", "hang", "test timed out", time.Second, false},
+		{"a test that hangs", "TestChild/sub_test", "hang", "test timed out", 5 * time.Second, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out, err := Rerun(t.Context(), c.test, c.limit, host.Unprivileged, "DO="+c.do)
