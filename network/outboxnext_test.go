@@ -77,8 +77,6 @@ func TestOutboxWindow(t *testing.T) {
 	})
 }
 
-// Who puts an event publishes it himself only if the link has nothing else to do, and nobody
-// else publishes meanwhile.
 // What comes when a link has just died, and nobody has noticed, waits for the next one.
 func TestOutboxLendsNoDeadLink(t *testing.T) {
 	o, dead, link := newOutbox(10, time.Minute, RejectNewest), &standIn{}, &standIn{}
@@ -97,6 +95,8 @@ func TestOutboxLendsNoDeadLink(t *testing.T) {
 	}
 }
 
+// Who puts an event publishes it himself only if the link has nothing else to do, and nobody
+// else publishes meanwhile.
 func TestOutboxLends(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, link := newOutbox(10, time.Minute, RejectNewest), &standIn{}
