@@ -182,27 +182,12 @@ func (o *ActiveObject) TransmitConfirmed(ctx context.Context, e hsm.Event) error
 
 // transmitKept is Transmit of an AtLeastOnce object.
 func (n *Node) transmitKept(o *ActiveObject, e hsm.Event, peers []*peer, t *ticket) error {
-	if err := hsm.CheckPost(e); err != nil {
-		return err
-	}
-	body, err := encodeEvent(e, o.Name(), o.NewOrigin())
+	m, err := n.speak(n.kept, o, e)
 	if err != nil {
 		return err
 	}
-	plain := numbered(body, o.number.Add(1))
-	sealed, err := n.kept.sealer.Seal(nil, plain, n.kept.exchange, o.transmitKey)
-	if err != nil {
-		return err
-	}
-	n.mu.Lock()
-	if n.closed {
-		n.mu.Unlock()
-		return ErrNodeClosed
-	}
-	n.stats.Transmitted++
-	n.mu.Unlock()
-	n.deliver(n.kept, body, o.transmitKey, o)
-	return n.sendTo(peers, outMessage{exchange: n.kept.exchange, key: o.transmitKey, body: sealed, plain: plain, lane: kept, ticket: t})
+	m.lane, m.ticket = kept, t
+	return n.sendTo(peers, m)
 }
 
 // Aside asks the own host's broker how many events were put aside because the object

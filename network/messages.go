@@ -32,27 +32,37 @@ func (e *OutboxError) Error() string {
 
 // transmit is ActiveObject.Transmit.
 func (n *Node) transmit(o *ActiveObject, e hsm.Event) error {
-	if err := hsm.CheckPost(e); err != nil {
+	m, err := n.speak(n.mesh, o, e)
+	if err != nil {
 		return err
+	}
+	m.lane = events
+	return n.send(m)
+}
+
+// speak gives an event to the other objects of the node, and returns the message for all others.
+func (n *Node) speak(c *channel, o *ActiveObject, e hsm.Event) (outMessage, error) {
+	if err := hsm.CheckPost(e); err != nil {
+		return outMessage{}, err
 	}
 	body, err := encodeEvent(e, o.Name(), o.NewOrigin())
 	if err != nil {
-		return err
+		return outMessage{}, err
 	}
 	plain := numbered(body, o.number.Add(1))
-	sealed, err := n.mesh.sealer.Seal(nil, plain, n.mesh.exchange, o.transmitKey)
+	sealed, err := c.sealer.Seal(nil, plain, c.exchange, o.transmitKey)
 	if err != nil {
-		return err
+		return outMessage{}, err
 	}
 	n.mu.Lock()
 	if n.closed {
 		n.mu.Unlock()
-		return ErrNodeClosed
+		return outMessage{}, ErrNodeClosed
 	}
 	n.stats.Transmitted++
 	n.mu.Unlock()
-	n.deliver(n.mesh, body, o.transmitKey, o)
-	return n.send(outMessage{exchange: n.mesh.exchange, key: o.transmitKey, body: sealed, plain: plain, lane: events})
+	n.deliver(c, body, o.transmitKey, o)
+	return outMessage{exchange: c.exchange, key: o.transmitKey, body: sealed, plain: plain}, nil
 }
 
 // send gives a sealed message to every broker.
