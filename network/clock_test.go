@@ -7,6 +7,40 @@ import (
 	"github.com/statemesh/statemesh/network"
 )
 
+// What is kept is not refused because a clock is wrong, within Config.KeepFor: nobody would
+// send it again.
+func TestKeptClock(t *testing.T) {
+	const keepFor = time.Hour
+	for _, tc := range []struct {
+		name  string
+		ahead time.Duration // the sender's clock
+		aside int
+	}{
+		{"right", 0, 0},
+		{"ahead", keepFor - time.Minute, 0},
+		{"too far ahead", keepFor + 2*time.Minute, 1},
+		{"behind", -(keepFor - time.Minute), 0},
+		{"too far behind", -(keepFor + 2*time.Minute), 1},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			inKeptMemory(t, func(b *keptBed) {
+				b.bed.config.KeepFor = keepFor
+				from := b.node("from", func(c *network.Config) {
+					c.Clock = func() time.Time { return time.Now().Add(tc.ahead) }
+				})
+				speaker, hearer := b.worker(from, "speaker", nil), b.worker(b.node("to"), "hearer", nil)
+				b.settle()
+				confirmed(b.t, speaker, 1)
+				b.settle()
+				if aside, err := hearer.Aside(); aside != tc.aside || err != nil {
+					b.t.Errorf("%d are aside, %v, want %d", aside, err, tc.aside)
+				}
+				hearer.expect(b.t, words(1, 1-tc.aside)...)
+			})
+		})
+	}
+}
+
 // A node stamps and judges messages by Config.Clock: two whose clocks agree hear each other
 // though both are wrong, and what one refuses for its stamp is counted by reason.
 func TestClock(t *testing.T) {

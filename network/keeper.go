@@ -65,7 +65,8 @@ const (
 // newKeeper returns the keeper of an object that is not there yet. c has no defaults left.
 func newKeeper(o *ActiveObject, name string, c ObjectConfig) (*keeper, error) {
 	n := o.node
-	j, err := openJournal(journalPath(n.config.Dir, name), n.config.KeepFor+clockSlack, maxHandled)
+	// Sealed by a clock that is ahead by all of that, an event opens for twice as long.
+	j, err := openJournal(journalPath(n.config.Dir, name), 2*(n.config.KeepFor+clockSlack), maxHandled)
 	if err != nil {
 		return nil, err
 	}

@@ -139,9 +139,11 @@ func (e *UnconfirmedError) Unwrap() error { return e.Err }
 func keptNumbers(key string) string { return ExchangeKept + " " + key }
 
 // newKeptOpener returns what opens the messages of durable queues, as often as they come.
+// A clock that is ahead does not lose them: nobody would send them again.
 func newKeptOpener(c *channel, config settings) *seal.Opener {
 	return seal.NewOpener(c.ring, seal.OpenerConfig{
-		MaxSize: config.MaxMessage, MaxAge: config.KeepFor + clockSlack, AllowRepeats: true, Now: config.Clock,
+		MaxSize: config.MaxMessage, MaxAge: config.KeepFor + clockSlack, MaxAhead: config.KeepFor + clockSlack,
+		AllowRepeats: true, Now: config.Clock,
 	})
 }
 

@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/statemesh/statemesh/network/seal"
 )
 
 // checkKept: each object has handled everything that was kept for its host's broker, in
@@ -26,7 +24,7 @@ func (w *world) checkKept() {
 	}
 	// First where most miss it: if everybody at a host does, it may have been lost on the way.
 	slices.SortStableFunc(missing, func(a, b gone) int { return cmp.Compare(len(b.by), len(a.by)) })
-	if lost, aside := w.lostAndAside(); w.plan.differs() {
+	if lost, aside := w.lostAndAside(); w.plan.retiresKey() {
 		w.checkAside(missing, lost, aside)
 	} else {
 		w.checkLost(missing, lost)
@@ -145,18 +143,16 @@ func (w *world) lostAndAside() (lost map[*life]int, aside []int) {
 		}
 		lost[l] = int(stats.Peers.Events.Lost)
 		aside[l.host] += int(stats.Kept.Aside)
-		if stats.Kept.Aside > 0 && !w.plan.differs() {
+		if stats.Kept.Aside > 0 && !w.plan.retiresKey() {
 			w.broken("%s has put %d events aside for no reason", l.name, stats.Kept.Aside)
 		}
 	}
 	return lost, aside
 }
 
-// differs says whether there is a reason to put an event aside: that a key is changed, or
-// that two clocks differ by more than an Opener's MaxAhead.
-func (p *plan) differs() bool {
-	_, differ := p.wrongClocks()
-	return differ > seal.DefaultMaxAhead || slices.ContainsFunc(p.moves, func(m move) bool { return m.kind == retireKey })
+// retiresKey says whether there is a reason to put an event aside.
+func (p *plan) retiresKey() bool {
+	return slices.ContainsFunc(p.moves, func(m move) bool { return m.kind == retireKey })
 }
 
 // forgetful returns until when a broker may lose what it has taken, 0 for never: one that

@@ -16,13 +16,13 @@ import (
 //
 //   - The event in whose step a process was killed may come once more.
 //   - A broker in the memory of a process that is killed loses what it holds.
-//   - What is sealed or opened with a clock that is wrong by more than two minutes is put
-//     aside. A broker on disk is asked how much that is.
+//
+// Nothing is put aside: nothing fails to be handled here, and clocks are not wrong by
+// network.Config.KeepFor.
 func (r *Run) atLeastOnce() Promise {
 	p := Promise{Name: "at least once: all delivered, none twice", Held: true}
 	heard, twice, repeated := r.heard(&p)
-	var owed, delivered, volatile, unpromised, skewed int
-	early := make(map[string]int) // by receiving chart
+	var owed, delivered, volatile, unpromised int
 	for _, sender := range r.Lives {
 		for chart, events := range sender.sent {
 			if !actor.AtLeastOnce(chart) {
@@ -51,9 +51,6 @@ func (r *Run) atLeastOnce() Promise {
 							delivered++
 						case r.mayBeLost(s, sender, node):
 							volatile++
-						case r.tooEarly(s, sender, node):
-							skewed++
-							early[by]++
 						default:
 							p.brokeBy("%s of %s has not got event %d of %s of %s, %s at %s", by, node.Node, e.Number, e.Chart, e.Life, s.kind, s.returned.Format("15:04:05.000"))
 						}
@@ -62,27 +59,19 @@ func (r *Run) atLeastOnce() Promise {
 			}
 		}
 	}
-	r.areAside(&p, early)
+	for _, l := range r.whole() {
+		for by, n := range l.end.Aside {
+			if n > 0 {
+				p.brokeBy("%d events are put aside for %s of %s", n, by, l.Node)
+			}
+		}
+	}
 	p.Figures = fmt.Sprintf("%d owed, %d delivered, %d twice, and %d again whose step was killed", owed, delivered, twice, repeated)
 	if r.Volatile {
 		p.Figures += fmt.Sprintf(", %d lost with a killed process that hosted a broker", volatile)
 	}
-	p.Figures += fmt.Sprintf(", %d put aside for a wrong clock; %d events without a promise, as their sender was killed or had an error", skewed, unpromised)
+	p.Figures += fmt.Sprintf("; %d events without a promise, as their sender was killed or had an error", unpromised)
 	return p
-}
-
-// areAside says whether what did not come for a wrong clock was put aside.
-func (r *Run) areAside(p *Promise, early map[string]int) {
-	if r.Volatile {
-		return // it died with the brokers
-	}
-	for _, l := range r.whole() {
-		for _, by := range l.Charts {
-			if aside := l.end.Aside[by]; early[by] > aside {
-				p.brokeBy("%s of %s has not got %d events for a wrong clock, and %d are put aside", by, l.Node, early[by], aside)
-			}
-		}
-	}
 }
 
 // heard returns what each chart has got in all its lives, how much of it more than once,
@@ -185,35 +174,6 @@ func (h Happened) holdsUp(sender, receiver *Life) bool {
 		return h.Node == receiver.Node
 	}
 	return false
-}
-
-// tooEarly says whether the event may have been from the future for its receiver. What
-// waits for a broker is sealed anew when the connection is back.
-func (r *Run) tooEarly(s sent, sender, receiver *Life) bool {
-	const around = time.Second
-	for _, f := range r.Faults {
-		if f.Kind != schedule.SkewClock {
-			continue
-		}
-		from, to := f.Began.Add(-around), f.Ended.Add(around)
-		ahead := f.Node == sender.Node && f.Skew >= schedule.LargeSkew && s.tried.Before(to) &&
-			(s.tried.After(from) || sender.connected(r.way(sender, receiver), s.tried, to))
-		behind := f.Node == receiver.Node && f.Skew <= -schedule.LargeSkew &&
-			s.tried.Before(to) && s.tried.After(f.Began.Add(-heldUp))
-		if ahead || behind {
-			return true
-		}
-	}
-	return false
-}
-
-// way returns the address of the broker by which the sender reaches the receiver, empty
-// for the one of its own host.
-func (r *Run) way(sender, receiver *Life) string {
-	if r.Shared || sender.Host == receiver.Host {
-		return ""
-	}
-	return receiver.At
 }
 
 func (h Happened) host() string { return fmt.Sprintf("h%d", h.Host+1) }

@@ -52,18 +52,6 @@ func (l *Life) knew(address string, at time.Time) bool {
 	})
 }
 
-// connected says whether the process connected to the broker of that address, or with an
-// empty one to its own host's, between the two times.
-func (l *Life) connected(address string, from, to time.Time) bool {
-	return slices.ContainsFunc(l.peers, func(p peering) bool {
-		it := strings.Contains(p.broker, address+":")
-		if address == "" {
-			it = strings.Contains(p.broker, "127.0.0.1:") || strings.Contains(p.broker, l.At+":")
-		}
-		return it && strings.HasSuffix(p.broker, " up") && !p.at.Before(from) && p.at.Before(to)
-	})
-}
-
 // route is the way from one chart to another one of this life.
 type route struct{ life, chart, by string }
 

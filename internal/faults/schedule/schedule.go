@@ -52,14 +52,11 @@ const (
 	BadLoss   = 0.05
 )
 
-// Small and large skews of clocks: hosts must agree to two minutes.
+// Small and large skews of clocks: messages that are not kept are refused over two minutes.
 var (
 	smallSkews = []time.Duration{-90 * time.Second, -30 * time.Second, 30 * time.Second, 90 * time.Second}
 	largeSkews = []time.Duration{-10 * time.Minute, 10 * time.Minute}
 )
-
-// LargeSkew is what a clock must be wrong by for messages to be refused.
-const LargeSkew = 100 * time.Second
 
 // Fault is one thing that goes wrong, and is put right again after a time.
 type Fault struct {
