@@ -1,6 +1,7 @@
 package hsm_test
 
 import (
+	"crypto/rand"
 	"errors"
 	"reflect"
 	"strings"
@@ -99,7 +100,7 @@ func TestSignalsFromManyGoroutines(t *testing.T) {
 type reading struct{ Celsius float64 }
 
 func TestBind(t *testing.T) {
-	s := hsm.NewSignal("signal_test_bound")
+	s := hsm.NewSignal("signal_test_bound_" + rand.Text()) // signals stay bound, over -count too
 	if typ, ok := hsm.PayloadType(s); ok || typ != nil {
 		t.Errorf("bound to %v before it was bound", typ)
 	}

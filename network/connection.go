@@ -81,7 +81,7 @@ type connection struct {
 }
 
 type connectionStatus struct {
-	state string
+	state PeerState
 	since time.Time
 	err   error         // of the newest failure
 	left  chan struct{} // closed by enter, for the next state
@@ -121,22 +121,22 @@ func (c *connection) close() {
 		c.session.link.Close()
 	}
 	c.work.Wait()
-	if c.current().state != "forgotten" {
-		c.enter("down", ErrNodeClosed)
+	if c.current().state != PeerForgotten {
+		c.enter(PeerDown, ErrNodeClosed)
 	}
 }
 
-func (c *connection) enter(state string, err error) {
+func (c *connection) enter(state PeerState, err error) {
 	c.mu.Lock()
 	if c.status.left != nil {
 		close(c.status.left)
 	}
 	now := time.Now()
 	next := connectionStatus{state: state, since: now, err: err, left: make(chan struct{}), connects: c.status.connects, blocked: c.status.blocked}
-	if c.status.state == "blocked" {
+	if c.status.state == PeerBlocked {
 		next.blocked += now.Sub(c.status.since)
 	}
-	if state == "up" && c.status.state != "blocked" {
+	if state == PeerUp && c.status.state != PeerBlocked {
 		next.connects++
 	}
 	c.status = next
@@ -182,7 +182,7 @@ func (c *connection) away(since time.Time) {
 func (c *connection) forgotten(e hsm.Event) hsm.Status {
 	switch e.Signal {
 	case hsm.Entry:
-		c.enter("forgotten", c.current().err)
+		c.enter(PeerForgotten, c.current().err)
 		if c.leave != nil {
 			c.leave()
 		}
@@ -196,7 +196,7 @@ func (c *connection) forgotten(e hsm.Event) hsm.Status {
 func (c *connection) connecting(e hsm.Event) hsm.Status {
 	switch e.Signal {
 	case hsm.Entry:
-		c.enter("connecting", c.current().err)
+		c.enter(PeerConnecting, c.current().err)
 		ctx, cancel := context.WithTimeout(context.Background(), dialTimeout)
 		c.cancel = cancel
 		c.work.Go(func() {
@@ -233,7 +233,7 @@ func (c *connection) failed(err error) {
 	if c.outSince.IsZero() {
 		c.away(time.Now())
 	}
-	c.enter("down", err)
+	c.enter(PeerDown, err)
 	final := errors.Is(err, ErrCredentials) || errors.Is(err, ErrVHost) || errors.Is(err, ErrConfig) ||
 		errors.Is(err, ErrNotAMQP) || errors.Is(err, ErrTLS) || errors.Is(err, ErrTopology)
 	if c.first != nil {
@@ -279,7 +279,7 @@ func (c *connection) up(e hsm.Event) hsm.Status {
 // after one that died young.
 func (c *connection) lost() hsm.Status {
 	err := c.session.link.Err()
-	c.enter("down", err)
+	c.enter(PeerDown, err)
 	c.report.report("lost "+c.address.String(), "lost a broker, connecting again", "broker", c.address.String(), "error", err)
 	now := time.Now()
 	if now.Sub(c.upAt) < youngLink {
@@ -302,7 +302,7 @@ const youngLink = time.Second
 func (c *connection) flowing(e hsm.Event) hsm.Status {
 	switch e.Signal {
 	case hsm.Entry:
-		c.enter("up", nil)
+		c.enter(PeerUp, nil)
 		if c.first != nil {
 			c.first(nil)
 			c.first = nil
@@ -319,7 +319,7 @@ func (c *connection) flowing(e hsm.Event) hsm.Status {
 func (c *connection) blocked(e hsm.Event) hsm.Status {
 	switch e.Signal {
 	case hsm.Entry:
-		c.enter("blocked", nil)
+		c.enter(PeerBlocked, nil)
 		c.report.report("blocked "+c.address.String(), "a broker takes nothing at the moment", "broker", c.address.String())
 		return hsm.Handled
 	case brokerUnblocked:
@@ -331,7 +331,7 @@ func (c *connection) blocked(e hsm.Event) hsm.Status {
 func (c *connection) down(e hsm.Event) hsm.Status {
 	switch e.Signal {
 	case hsm.Entry:
-		c.enter("down", c.current().err)
+		c.enter(PeerDown, c.current().err)
 		c.PostFIFO(hsm.Event{Signal: retry}, activeobject.Once(c.backoff.after(c.failures, c.chance)))
 		return hsm.Handled
 	case hsm.Exit:

@@ -326,12 +326,12 @@ func ExamplePeerStatus() {
 		},
 	})
 	p := <-changes
-	for p.State != "up" {
+	for p.State != network.PeerUp {
 		p = <-changes
 	}
 	fmt.Println(p.State, p.Address)
 	memory.Down("10.0.0.9")
-	for p.State != "down" {
+	for p.State != network.PeerDown {
 		p = <-changes
 	}
 	fmt.Println(p.State, p.Via, p.Connects, p.Err != nil)

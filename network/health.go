@@ -70,7 +70,7 @@ func (n *Node) Health() Health {
 func (h Health) LogValue() slog.Value {
 	t, up, failed := h.Stats.Peers.Events, 0, 0
 	for _, p := range h.Peers {
-		if p.State == "up" {
+		if p.State == PeerUp {
 			up++
 		}
 	}

@@ -97,7 +97,7 @@ func decodeHealth(b []byte) (Health, error) {
 	}
 	texts := []string{h.Node}
 	for _, p := range h.Peers {
-		texts = append(append(texts, p.Address, p.Via, p.State, p.Error), p.Nodes...)
+		texts = append(append(texts, p.Address, p.Via, string(p.State), p.Error), p.Nodes...)
 	}
 	for _, o := range h.Objects {
 		texts = append(texts, o.Name, o.Failure)

@@ -224,7 +224,7 @@ func (n *Node) sayHello(stop <-chan struct{}) {
 		}
 		n.listen()
 		for _, p := range n.peers.all() {
-			if p.current().state == "up" {
+			if p.current().state == PeerUp {
 				p.greet()
 			}
 		}
@@ -242,7 +242,7 @@ func (n *Node) listen() {
 	}
 	own, receiver := n.peers.own().current(), n.receiver.current()
 	said := time.Now().Add(-n.config.Heartbeat)
-	settled := func(s connectionStatus) bool { return s.state == "up" && s.since.Before(said) }
+	settled := func(s connectionStatus) bool { return s.state == PeerUp && s.since.Before(said) }
 	if n.heardSelf.Swap(false) || !settled(own) || !settled(receiver) {
 		n.deaf = 0
 		return

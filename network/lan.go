@@ -69,7 +69,7 @@ func (l *lan) known(a netip.AddrPort) bool {
 		return false
 	}
 	state := p.current().state
-	return state == "up" || state == "blocked"
+	return state == PeerUp || state == PeerBlocked
 }
 
 // found takes a verdict, on the goroutine of discovery.
@@ -102,7 +102,7 @@ func (l *lan) found(c discovery.Candidate) {
 // reaches returns a peer that is up with one of these nodes.
 func (l *lan) reaches(nodes []nodeAt) *peer {
 	for _, p := range l.node.peers.all() {
-		if state := p.current().state; state != "up" && state != "blocked" && state != "connecting" {
+		if state := p.current().state; state != PeerUp && state != PeerBlocked && state != PeerConnecting {
 			continue
 		}
 		for _, there := range p.nodesThere() {
@@ -201,7 +201,7 @@ func (n *Node) Settled(ctx context.Context) error {
 		}
 	}
 	for _, p := range n.peers.all() {
-		for s := p.current(); s.state == "connecting" && s.err == nil; s = p.current() {
+		for s := p.current(); s.state == PeerConnecting && s.err == nil; s = p.current() {
 			select {
 			case <-s.left:
 			case <-n.ending:

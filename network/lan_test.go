@@ -79,7 +79,7 @@ func peers(n *network.Node) []string {
 	all := []string{}
 	for _, p := range n.Peers()[1:] {
 		host := strings.TrimSuffix(p.Address[strings.LastIndex(p.Address, "@")+1:], ":5672/")
-		all = append(all, strings.TrimSpace(host+" "+p.State+" "+strings.Join(p.Nodes, " ")))
+		all = append(all, strings.TrimSpace(host+" "+string(p.State)+" "+strings.Join(p.Nodes, " ")))
 	}
 	slices.Sort(all)
 	return all
@@ -246,7 +246,7 @@ func TestOnPeer(t *testing.T) {
 				mu.Lock()
 				defer mu.Unlock()
 				if !p.Own {
-					changes = append(changes, p.State)
+					changes = append(changes, string(p.State))
 				}
 			}
 		})

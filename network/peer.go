@@ -137,12 +137,24 @@ const (
 	ViaAlien  = "alien"  // somebody there has spoken to us
 )
 
+// PeerState says how the connection to a broker is.
+type PeerState string
+
+// States of connections.
+const (
+	PeerConnecting PeerState = "connecting" // for the first time, or again
+	PeerUp         PeerState = "up"         // the broker takes what is published
+	PeerBlocked    PeerState = "blocked"    // connected, and it takes nothing: basic.blocked, see RabbitMQ's alarms
+	PeerDown       PeerState = "down"       // waiting for the next attempt
+	PeerForgotten  PeerState = "forgotten"  // and nothing is done about it; see Config.Forget
+)
+
 // PeerStatus tells how it stands with one broker.
 type PeerStatus struct {
 	Address   string        // without the password
 	Own       bool          // it is the own host's broker
 	Via       string        // how the node came to know it
-	State     string        // connecting, up, blocked, down or forgotten
+	State     PeerState
 	Since     time.Time     // when it came into that state
 	Err       error         `json:"-" cbor:"-"` // why it is not up, nil if it is or nothing is known
 	Queued    int           // messages that wait, or are not confirmed yet
@@ -167,7 +179,7 @@ func (p *peer) peerStatus() PeerStatus {
 		Events:  traffic[events], Snoop: traffic[talk], RoundTrip: roundTrip,
 		Connects: s.connects, Blocked: s.blocked,
 	}
-	if s.state == "blocked" {
+	if s.state == PeerBlocked {
 		status.Blocked += time.Since(s.since)
 	}
 	for _, n := range p.nodesThere() {
@@ -179,7 +191,7 @@ func (p *peer) peerStatus() PeerStatus {
 // drain waits until the broker has confirmed everything, for as long as ctx allows
 // and the broker takes it.
 func (p *peer) drain(ctx context.Context) {
-	if s := p.current(); s.state == "up" {
+	if s := p.current(); s.state == PeerUp {
 		p.outbox.drained(ctx.Done(), s.left)
 	}
 }

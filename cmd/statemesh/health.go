@@ -98,7 +98,7 @@ func healthTables(b *strings.Builder, all []network.Health) {
 	fmt.Fprintln(w, "\nNODE\tBROKER\tVIA\tSTATE\tFOR\tQUEUED\tSENT\tDROPPED\tRETRIED\tROUND TRIP\tBLOCKED\tNODES\tWHY")
 	for _, h := range all {
 		for _, p := range h.Peers {
-			row(w, h.Node, p.Address, p.Via, p.State, short(h.At.Sub(p.Since)), fmt.Sprint(p.Queued), number(p.Sent), number(p.Dropped),
+			row(w, h.Node, p.Address, p.Via, string(p.State), short(h.At.Sub(p.Since)), fmt.Sprint(p.Queued), number(p.Sent), number(p.Dropped),
 				number(p.Events.Retried+p.Snoop.Retried), short(p.RoundTrip), short(p.Blocked), strings.Join(p.Nodes, ", "), p.Error)
 		}
 	}
