@@ -9,7 +9,7 @@
 # something was found.
 set -euo pipefail
 
-readonly version=v1.9.0
+readonly version=v1.8.0
 readonly database=${GOVULNDB:-https://vuln.go.dev}
 
 say() { printf 'vulncheck.sh: %s\n' "$*" >&2; }
