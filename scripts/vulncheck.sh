@@ -5,8 +5,7 @@
 #
 # GOVULNDB names another copy of the database (https://go.dev/doc/security/vuln/database), also as file:///DIRECTORY.
 #
-# Exit: 0 nothing found, 1 failed, 3 govulncheck or the database cannot be had here; else govulncheck's own, which is not 0 if
-# something was found.
+# Exit: 0 nothing found, 1 something was found or failed, 3 govulncheck or the database cannot be had here.
 set -euo pipefail
 
 readonly version=v1.8.0
@@ -29,4 +28,4 @@ file://*)
 	fi
 	;;
 esac
-"$bin/govulncheck" -db "$database" "$@" ./...
+"$bin/govulncheck" -db "$database" "$@" ./... || exit 1
