@@ -151,9 +151,9 @@ const (
 
 // PeerStatus tells how it stands with one broker.
 type PeerStatus struct {
-	Address   string        // without the password
-	Own       bool          // it is the own host's broker
-	Via       string        // how the node came to know it
+	Address   string // without the password
+	Own       bool   // it is the own host's broker
+	Via       string // how the node came to know it
 	State     PeerState
 	Since     time.Time     // when it came into that state
 	Err       error         `json:"-" cbor:"-"` // why it is not up, nil if it is or nothing is known

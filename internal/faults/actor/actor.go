@@ -125,7 +125,9 @@ func Run(o Options, stderr io.Writer) error {
 	config.Broker = o.Broker
 	config.Logger = slog.New(slog.NewTextHandler(stderr, nil))
 	config.SnoopOutput = io.Discard
-	config.OnPeer = func(p network.PeerStatus) { a.write(ledger.Line{Kind: ledger.Peering, Err: p.Address + " " + string(p.State)}) }
+	config.OnPeer = func(p network.PeerStatus) {
+		a.write(ledger.Line{Kind: ledger.Peering, Err: p.Address + " " + string(p.State)})
+	}
 	starting, cancel := context.WithTimeout(context.Background(), startWithin)
 	defer cancel()
 	if a.node, err = network.NewNode(starting, config); err != nil {
