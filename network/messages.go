@@ -21,9 +21,11 @@ var (
 	errBadPayload    = errors.New("payload does not fit")
 )
 
-// OutboxError says which brokers an event could not be kept for.
+// OutboxError is the error of Transmit when outboxes had no room, see Config.WhenFull: who is
+// at one of these brokers will not get the event. All others get it as usual, so that
+// transmitting it again would send it to them twice.
 type OutboxError struct {
-	Brokers []string
+	Brokers []string // addresses, without passwords
 }
 
 func (e *OutboxError) Error() string {

@@ -66,17 +66,17 @@ type RungReport struct {
 	Rung      string // RungHosts, RungCache, RungTable or the Name of a Sweep
 	Interface string // "" for the files
 	Network   netip.Prefix
-	Asked     int           // addresses asked, or entries read
-	Found     int           // addresses found, whether others found them too or not
-	Elapsed   time.Duration //
-	Skipped   string        // why it was not needed, "" if it was
-	Err       error         // why it gave up
+	Asked     int // addresses asked, or entries read
+	Found     int // addresses found, whether others found them too or not
+	Elapsed   time.Duration
+	Skipped   string // why it was not needed, "" if it was
+	Err       error  // why it gave up
 }
 
 // Report is what one round of discovery did.
 type Report struct {
 	Began      time.Time
 	Elapsed    time.Duration
-	Rungs      []RungReport // in their order
+	Rungs      []RungReport // each file, and the networks of this host, as they were done
 	Candidates []Candidate  // in the order of the verdicts
 }
