@@ -106,7 +106,7 @@ func TestWatch(t *testing.T) {
 		}
 		defer w.Close()
 		writers = append(writers, w)
-		nodes = append(nodes, &node{name: name, ended: running, lives: []*judge.Life{{Name: name + "-0", Path: path}}})
+		nodes = append(nodes, &node{name: name, ended: running, lives: []*judge.Life{{Name: name + "-0", Path: path, Charts: []string{"c_" + name, "d_" + name, actor.LeastOnce + "_" + name}}}})
 	}
 	since := time.Now()
 	write := func(w int, l ledger.Line) {
@@ -115,15 +115,15 @@ func TestWatch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	cross := func(at time.Time, number uint64) {
+	cross := func(at time.Time, kind string, number uint64) {
 		t.Helper()
 		for w, other := range []string{"b", "a"} {
 			own := []string{"a", "b"}[w]
-			write(w, ledger.Line{Kind: ledger.Got, At: at, Event: ledger.Event{Life: other + "-0", Chart: "c_" + other, Number: number}, By: "c_" + own})
-			write(w, ledger.Line{Kind: ledger.Try, At: at, Event: ledger.Event{Chart: "c_" + own, Number: number}})
+			write(w, ledger.Line{Kind: ledger.Got, At: at, Event: ledger.Event{Life: other + "-0", Chart: kind + other, Number: number}, By: "c_" + own})
+			write(w, ledger.Line{Kind: ledger.Try, At: at, Event: ledger.Event{Chart: kind + own, Number: number}})
 		}
 	}
-	cross(since.Add(-time.Minute), 1)
+	cross(since.Add(-time.Minute), "c_", 1)
 	watch := newWatch(nodes)
 	meshed := func(want bool) {
 		t.Helper()
@@ -135,9 +135,11 @@ func TestWatch(t *testing.T) {
 		}
 	}
 	meshed(false)
-	cross(since.Add(-time.Second), 2)
+	cross(since.Add(-time.Second), "c_", 2)
 	meshed(false)
-	cross(since.Add(time.Second), 3)
+	cross(since.Add(time.Second), "c_", 3)
+	meshed(false) // nothing of the other chart yet
+	cross(since.Add(time.Second), "d_", 1)
 	meshed(true)
 	if want := since.Add(time.Second).Truncate(time.Microsecond); !watch.newest.Equal(want) {
 		t.Errorf("the newest arrival at %v, want %v", watch.newest, want)

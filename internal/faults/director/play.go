@@ -120,8 +120,8 @@ func (d *director) ready(ctx context.Context) error {
 	return nil
 }
 
-// heardAgain waits until every process has got something of every other one that was
-// sent after a time, for no longer than the bound, which the judge knows too.
+// heardAgain waits until every process has heard the charts of every other one, of after a
+// time, for no longer than the bound, which the judge knows too.
 func (d *director) heardAgain(ctx context.Context, since time.Time, bound time.Duration) error {
 	watch := newWatch(d.all())
 	for time.Since(since) < bound+time.Second {

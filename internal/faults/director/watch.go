@@ -7,30 +7,33 @@ import (
 	"os"
 	"time"
 
+	"github.com/statemesh/statemesh/internal/faults/actor"
 	"github.com/statemesh/statemesh/internal/faults/ledger"
 )
 
 // watch reads the ledgers of the newest lives while they are written.
 type watch struct {
 	nodes  []*node
-	at     map[string]int64                // offsets in the ledgers, by life
-	tried  map[ledger.Event]time.Time      // when an event was sent
-	heard  map[string]map[string]time.Time // by receiving and sending life: when the newest event heard was sent
-	early  map[string][]ledger.Event       // by receiving life: heard before the sender's ledger was read
-	newest time.Time                       // of the arrivals
+	at     map[string]int64           // offsets in the ledgers, by life
+	tried  map[ledger.Event]time.Time // when an event was sent
+	heard  map[way]time.Time          // when the newest event heard was sent
+	early  map[string][]ledger.Event  // by receiving life: heard before the sender's ledger was read
+	newest time.Time                  // of the arrivals
 }
+
+// way is from a chart to a process.
+type way struct{ life, chart, receiver string }
 
 // newWatch begins at the ends of the ledgers, as they are now.
 func newWatch(nodes []*node) *watch {
 	w := &watch{
 		nodes: nodes, at: make(map[string]int64), tried: make(map[ledger.Event]time.Time),
-		heard: make(map[string]map[string]time.Time), early: make(map[string][]ledger.Event),
+		heard: make(map[way]time.Time), early: make(map[string][]ledger.Event),
 	}
 	for _, n := range nodes {
 		if info, err := os.Stat(n.life().Path); err == nil {
 			w.at[n.life().Name] = info.Size()
 		}
-		w.heard[n.life().Name] = make(map[string]time.Time)
 	}
 	return w
 }
@@ -91,17 +94,21 @@ func (w *watch) note(receiver string, e ledger.Event) {
 		}
 		return
 	}
-	if at.After(w.heard[receiver][e.Life]) {
-		w.heard[receiver][e.Life] = at
+	if to := (way{e.Life, e.Chart, receiver}); at.After(w.heard[to]) {
+		w.heard[to] = at
 	}
 }
 
-// meshed says whether all have heard all, of a time since when.
+// meshed says whether every process has heard each at-most-once chart of every other one, of
+// a time since when. From then on, whatever was lost before has left a gap.
 func (w *watch) meshed(since time.Time) bool {
 	for _, receiver := range w.nodes {
 		for _, sender := range w.nodes {
-			if receiver != sender && !w.heard[receiver.life().Name][sender.life().Name].After(since) {
-				return false
+			for _, chart := range sender.life().Charts {
+				to := way{sender.life().Name, chart, receiver.life().Name}
+				if receiver != sender && !actor.AtLeastOnce(chart) && !w.heard[to].After(since) {
+					return false
+				}
 			}
 		}
 	}

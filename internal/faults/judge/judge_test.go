@@ -328,10 +328,18 @@ func TestNotHeardAgain(t *testing.T) {
 	b.got(51, "most_2", a, "most_1", 1) // which was sent before all was well
 	b.sent(51, "most_2", 1)
 	a.got(71, "most_1", b, "most_2", 1)
-	a.ended(ledger.Report{})
-	b.ended(ledger.Report{})
-	got := judged(t, Run{}, a, b)
-	for _, want := range []string{"h2a-0 has not heard h1a-0", "h1a-0 has heard h2a-0 after 21s"} {
+	c := newDiary(t, "h3a", "h3", "10.0.0.3", "most_3", "most_4")
+	for _, to := range []*diary{a, b} {
+		to.got(61, to.life.Charts[0], c, "most_3", 1) // and nothing of most_4
+		c.got(61, "most_3", to, to.life.Charts[0], 1)
+	}
+	c.sent(61, "most_3", 1)
+	c.sent(61, "most_4", 1)
+	for _, d := range []*diary{a, b, c} {
+		d.ended(ledger.Report{})
+	}
+	got := judged(t, Run{}, a, b, c)
+	for _, want := range []string{"h2a-0 has not heard h1a-0", "h1a-0 has heard h2a-0 after 21s", "h1a-0 has not heard h3a-0"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("nothing of %q in\n%s", want, got)
 		}

@@ -134,7 +134,8 @@ func (r *Run) notBlocked() Promise {
 	return p
 }
 
-// allHearAll: soon after the last fault every process has heard every other one.
+// allHearAll: soon after the last fault every process has heard the charts of every other
+// one.
 func (r *Run) allHearAll() Promise {
 	p := Promise{Name: "all hear all again", Held: true}
 	var last time.Duration
@@ -160,22 +161,32 @@ func (r *Run) allHearAll() Promise {
 	return p
 }
 
-// heardAgain returns when the receiver first got something that was sent when all was
-// well, the zero time for never.
-func (r *Run) heardAgain(receiver, sender *Life) (first time.Time) {
-	for way, arrivals := range receiver.got {
-		if way.life != sender.Name {
+// heardAgain returns when the receiver had got something of each at-most-once chart that was
+// sent when all was well, the zero time for never.
+func (r *Run) heardAgain(receiver, sender *Life) (last time.Time) {
+	for _, chart := range sender.Charts {
+		sent := sender.sent[chart]
+		if actor.AtLeastOnce(chart) || len(sent) == 0 || sent[len(sent)-1].tried.Before(r.Healed) {
 			continue
 		}
-		for _, a := range arrivals {
-			if a.number > uint64(len(sender.sent[way.chart])) || sender.sent[way.chart][a.number-1].tried.Before(r.Healed) {
-				continue
+		first := time.Time{}
+		for _, by := range receiver.Charts {
+			for _, a := range receiver.got[route{sender.Name, chart, by}] {
+				if a.number > uint64(len(sent)) || sent[a.number-1].tried.Before(r.Healed) {
+					continue
+				}
+				if first.IsZero() || a.at.Before(first) {
+					first = a.at
+				}
+				break
 			}
-			if first.IsZero() || a.at.Before(first) {
-				first = a.at
-			}
-			break
+		}
+		if first.IsZero() {
+			return first
+		}
+		if first.After(last) {
+			last = first
 		}
 	}
-	return first
+	return last
 }
