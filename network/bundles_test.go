@@ -126,6 +126,7 @@ func TestBundles(t *testing.T) {
 			b.t.Errorf("events a message (-want +got):\n%s", diff)
 		}
 		eventually(b.t, "the confirms", func() bool { return one.Stats().Peers.Events.Sent == n+6 })
+		eventually(b.t, "the count, which comes after the event", func() bool { return two.Stats().Received >= n+6 })
 		s := two.Stats()
 		if s.Received != n+6 || s.Missed != 0 || len(s.Problems) > 0 || s.Senders[0].Received != n+6 {
 			b.t.Errorf("the other node has %+v, want %d received and nothing missed", s, n+6)
@@ -208,6 +209,7 @@ func TestBundlesOutliveTheirLink(t *testing.T) {
 		if s.Queued != 0 || s.Dropped() != 0 || s.Retried == 0 {
 			b.t.Errorf("%+v, want all sent, and some of it again", s)
 		}
+		eventually(b.t, "the count, which comes after the event", func() bool { return two.Stats().Received >= n })
 		if s := two.Stats(); s.Received != n || s.Missed != 0 {
 			b.t.Errorf("%d received and %d missed, want %d and none", s.Received, s.Missed, n)
 		}

@@ -67,7 +67,7 @@ type Node struct {
 // NodeStats counts what a node did since it was made.
 type NodeStats struct {
 	Transmitted uint64 // events that the node's objects transmitted
-	Received    uint64 // events that came from other nodes, opened and decoded
+	Received    uint64 // events that came from other nodes, opened, decoded and delivered to who hears them
 	Delivered   uint64 // deliveries to objects of the node; one event may be several
 	Rejected    uint64 // deliveries that an object did not take: its queue was full, or it was stopped
 	Unprinted   uint64 // lines of trace and spy that were not printed
