@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -135,6 +136,7 @@ func TestMeshCounts(t *testing.T) {
 		if err := stopped.Stop(b.t.Context()); err != nil {
 			b.t.Fatal(err)
 		}
+		b.pass(time.Minute) // until each has heard the other's name
 		for i := range 5 {
 			sender.say(b.t, i)
 		}
